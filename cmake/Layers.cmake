@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+# sluice_layer(NAME DIR dir [EXCLUDE pattern...] [LINK target...])
+# The static library sluice_NAME from all of dir/*.c.
+function(sluice_layer name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "DIR" "EXCLUDE;LINK")
+	file(GLOB sources CONFIGURE_DEPENDS "${arg_DIR}/*.c")
+	foreach(pattern IN LISTS arg_EXCLUDE)
+		file(GLOB excluded "${arg_DIR}/${pattern}")
+		if(excluded)
+			list(REMOVE_ITEM sources ${excluded})
+		endif()
+	endforeach()
+	# A folder without sources yet is a library all the same, for those who link it.
+	if(sources)
+		add_library(sluice_${name} STATIC ${sources})
+		target_link_libraries(sluice_${name} PUBLIC sluice_flags ${arg_LINK} Threads::Threads)
+	else()
+		add_library(sluice_${name} INTERFACE)
+		target_link_libraries(sluice_${name} INTERFACE sluice_flags ${arg_LINK} Threads::Threads)
+	endif()
+endfunction()
+
+# sluice_program(NAME SOURCES source... LINK target...)
+# A program in the root of the build folder. Sources that do not exist are passed
+# over; a program without any is not built.
+function(sluice_program name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+	set(sources "")
+	foreach(source IN LISTS arg_SOURCES)
+		get_filename_component(path "${source}" ABSOLUTE)
+		if(EXISTS "${path}")
+			list(APPEND sources "${path}")
+		endif()
+	endforeach()
+	if(NOT sources)
+		message(STATUS "${name}: no sources, not built")
+		return()
+	endif()
+	add_executable(${name} ${sources})
+	target_link_libraries(${name} PRIVATE ${arg_LINK} sluice_malloc)
+	set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
+endfunction()

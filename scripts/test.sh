@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Sets up, builds and runs every test, and closes with "N passed, N failed".
+#
+#   scripts/test.sh          release, sanitizers, clang's warnings, interoperability
+#   scripts/test.sh --fast   release build and unit tests only
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+reports=$PWD/build/reports
+options=()
+reported=()
+
+step() { printf '\n== %s\n' "$*"; }
+
+build() {
+	step "build: $1"
+	cmake --preset "$1" "${options[@]}"
+	cmake --build --preset "$1"
+}
+
+# A failing test must not keep the others from running: the reports tell.
+unit_tests() {
+	step "unit tests: $1"
+	reported+=("$reports/ctest-$1.xml")
+	ctest --preset "$1" -j"$(nproc)" --output-junit "$reports/ctest-$1.xml" || true
+}
+
+interop_tests() {
+	local status=0
+	[[ -d tests/interop ]] || return 0
+	step "interoperability"
+	reported+=("$reports/interop.xml")
+	# Debian's Python by its path: python3-slixmpp is for no other.
+	SLUICE_BUILD=build/release /usr/bin/python3 -m pytest -p no:cacheprovider \
+		--junitxml "$reports/interop.xml" tests/interop || status=$?
+	# 1: a test failed, and the report says so. 5: no test there. Otherwise pytest
+	# itself failed; a report that cannot be read counts as a failure.
+	case $status in
+	0 | 1 | 5) ;;
+	*) printf 'pytest failed with status %d\n' "$status" >"$reports/interop.xml" ;;
+	esac
+}
+
+main() {
+	local fast=0 arg
+	for arg in "$@"; do
+		case $arg in
+		--fast) fast=1 ;;
+		*)
+			printf 'test: unknown option %s (known: --fast)\n' "$arg" >&2
+			exit 2
+			;;
+		esac
+	done
+	scripts/setup.sh
+	# Said both ways, so that a build folder made before a change of mind follows.
+	if [[ -e .deps/wolfssl-system ]]; then
+		options+=(-DSLUICE_SYSTEM_WOLFSSL=ON)
+	else
+		options+=(-DSLUICE_SYSTEM_WOLFSSL=OFF)
+	fi
+	rm -rf "$reports"
+	mkdir -p "$reports"
+
+	build release
+	unit_tests release
+	if ((!fast)); then
+		build debug
+		unit_tests debug
+		if compgen -G 'tests/stress/stress_*.c' >/dev/null; then
+			build tsan
+			unit_tests tsan
+		fi
+		build clang
+		interop_tests
+	fi
+
+	step "all tests"
+	python3 scripts/count_tests.py "${reported[@]}"
+}
+
+main "$@"
