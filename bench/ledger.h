@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The books of a run: what was sent on each pair and what has arrived of it.
+ *
+ * Each pair numbers its stanzas 0, 1, 2, ... An arrival that is the next one of its
+ * pair, as all are when nothing is wrong, costs one comparison. A gap marks the
+ * numbers in it as missing; one of them that arrives later is *reordered*; a number
+ * that arrives again is *duplicated*; one that never was sent is *alien*. So
+ *
+ *   sent = arrived + lost,   arrived counts each stanza once, reordered or not.
+ */
+#ifndef SLUICE_BENCH_LEDGER_H
+#define SLUICE_BENCH_LEDGER_H
+
+#include "bench/bench.h"
+
+enum arrival {
+	ARRIVAL_NEXT,
+	ARRIVAL_GAP, /* in order, but some before it have not arrived */
+	ARRIVAL_REORDERED,
+	ARRIVAL_DUPLICATE,
+	ARRIVAL_ALIEN,
+};
+
+struct ledger_pair {
+	uint32_t sent; /* number of the next one to send */
+	uint32_t next; /* number expected next */
+};
+
+struct ledger {
+	uint32_t n_pairs;
+	uint32_t per_pair; /* numbers that fit in the map of missing ones */
+	struct ledger_pair *pairs;
+	uint64_t *missing; /* bit pair * per_pair + number; NULL until the first gap */
+	uint64_t sent, arrived, reordered, duplicated, alien;
+};
+
+/* per_pair: the most that one pair will send. */
+void ledger_init(struct ledger *l, uint32_t pairs, uint32_t per_pair);
+void ledger_free(struct ledger *l);
+
+/* Books one stanza of the pair as sent and returns its number. At most per_pair times. */
+static inline uint32_t ledger_send(struct ledger *l, uint32_t pair)
+{
+	l->sent++;
+	return l->pairs[pair].sent++;
+}
+
+enum arrival ledger_odd(struct ledger *l, uint32_t pair, uint32_t number);
+
+/* Books an arrival, with whatever numbers a broken server may deliver. */
+static inline enum arrival ledger_arrive(struct ledger *l, uint32_t pair, uint32_t number)
+{
+	if (pair < l->n_pairs && number == l->pairs[pair].next && number < l->pairs[pair].sent) {
+		l->pairs[pair].next++;
+		l->arrived++;
+		return ARRIVAL_NEXT;
+	}
+	return ledger_odd(l, pair, number);
+}
+
+static inline uint64_t ledger_lost(const struct ledger *l)
+{
+	return l->sent - l->arrived;
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line. Strings point into argv and live as long as the program.
+ */
+#ifndef SLUICE_BENCH_OPTIONS_H
+#define SLUICE_BENCH_OPTIONS_H
+
+#include "bench/address.h"
+#include "bench/proc.h"
+
+#define OPTIONS_LIST 64
+
+struct options_list {
+	const char *item[OPTIONS_LIST];
+	unsigned n;
+};
+
+struct options {
+	/* Who is driven. */
+	const char *router; /* NULL: a server that runs already, or nobody (direct) */
+	struct options_list router_args;
+	const char *s2s, *component, *dns_listen, *authority_listen, *secret;
+	struct options_list component_names;
+	const char *pids;
+	uint64_t direct;
+	/* What is sent. */
+	uint64_t pairs, targets, streams, window;
+	uint64_t stanzas, size, rate, invalid;
+	const char *suffix, *target_suffix;
+	/* How. */
+	uint64_t repeat, seed, timeout_s, json, keep;
+	/* From the above. */
+	struct address s2s_address, component_address, dns_address, authority_address;
+	struct proc proc;
+};
+
+/*
+ * Fills o. Returns -1 to go on, else the exit code: 0 after --help, 2 after a word
+ * about bad usage.
+ */
+int options_parse(struct options *o, int argc, char **argv);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bench/report.h"
+
+#include <math.h>
+#include <stdarg.h>
+
+struct figure {
+	const char *name, *unit, *words;
+	int digits;
+	size_t offset; /* in struct result */
+};
+
+static const struct figure figures[] = {
+#define FIGURE_ROW(field, unit, digits, words)                                                     \
+	{ #field, unit, words, digits, offsetof(struct result, field) },
+	RESULT_FIGURES(FIGURE_ROW)
+#undef FIGURE_ROW
+};
+
+#define N_FIGURES (sizeof(figures) / sizeof(figures[0]))
+
+struct spread {
+	double min, median, max;
+};
+
+void result_init(struct result *r)
+{
+	memset(r, 0, sizeof(*r));
+	for (size_t i = 0; i < N_FIGURES; i++)
+		*(double *)((char *)r + figures[i].offset) = (double)NAN;
+}
+
+void result_fail(struct result *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (r->n_failures == RESULT_FAILURES)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(r->failures[r->n_failures++], RESULT_TEXT, fmt, ap);
+	va_end(ap);
+}
+
+static double figure_of(const struct figure *g, const struct result *r)
+{
+	return *(const double *)((const char *)r + g->offset);
+}
+
+static int double_compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* false when no run has measured it; runs that have not are left out. */
+static bool figure_spread(const struct figure *g, const struct result *results, unsigned runs,
+	struct spread *s)
+{
+	double *v = bench_alloc(runs, sizeof(*v));
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < runs; i++) {
+		double x = figure_of(g, &results[i]);
+
+		if (!isnan(x))
+			v[n++] = x;
+	}
+	qsort(v, n, sizeof(*v), double_compare);
+	if (n) {
+		s->min = v[0];
+		s->max = v[n - 1];
+		s->median = n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+	}
+	free(v);
+	return n > 0;
+}
+
+static void table_print(FILE *f, const struct result *results, unsigned runs)
+{
+	if (runs > 1)
+		fprintf(f, "%-46s %14s %14s %14s\n", "", "minimum", "median", "maximum");
+	for (size_t i = 0; i < N_FIGURES; i++) {
+		const struct figure *g = &figures[i];
+		struct spread s;
+
+		if (!figure_spread(g, results, runs, &s))
+			continue;
+		if (runs == 1)
+			fprintf(f, "%-46s %14.*f %s\n", g->words, g->digits, s.median, g->unit);
+		else
+			fprintf(f, "%-46s %14.*f %14.*f %14.*f %s\n", g->words, g->digits, s.min,
+				g->digits, s.median, g->digits, s.max, g->unit);
+	}
+}
+
+static const char *plural(double n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void words_pairs(FILE *f, const struct options *o, const struct result *r)
+{
+	if (isnan(r->pairs_valid))
+		return;
+	fprintf(f, "%.0f pair%s verified on %llu stream%s", r->pairs_valid, plural(r->pairs_valid),
+		(unsigned long long)o->streams, plural((double)o->streams));
+	fprintf(f,
+		"; %.0f SRV question%s answered (_xmpp-server), %.0f connection%s to the"
+		" authoritative server\n",
+		r->dns_srv, plural(r->dns_srv), r->authority_connections,
+		plural(r->authority_connections));
+}
+
+static void words_stanzas(FILE *f, const struct result *r)
+{
+	double odd = r->stanzas_lost + r->stanzas_duplicated + r->stanzas_reordered +
+		r->stanzas_damaged + r->stanzas_misaddressed + r->stanzas_alien;
+
+	if (isnan(r->stanzas_sent) || !(r->stanzas_sent > 0))
+		return;
+	if (odd == 0)
+		fprintf(f, "%.0f stanza%s: each arrived once and in order\n", r->stanzas_sent,
+			plural(r->stanzas_sent));
+	else
+		fprintf(f,
+			"%.0f stanza%s: %.0f lost, %.0f duplicated, %.0f reordered, %.0f with a"
+			" changed body, %.0f with wrong addresses, %.0f never sent\n",
+			r->stanzas_sent, plural(r->stanzas_sent), r->stanzas_lost,
+			r->stanzas_duplicated, r->stanzas_reordered, r->stanzas_damaged,
+			r->stanzas_misaddressed, r->stanzas_alien);
+}
+
+static void words_probes(FILE *f, const struct result *r)
+{
+	char answers[256];
+
+	if (isnan(r->probes_asked) || !(r->probes_asked > 0))
+		return;
+	tally_print(&r->probes, answers, sizeof(answers));
+	fprintf(f, "%.0f invalid key%s in the middle: ", r->probes_asked, plural(r->probes_asked));
+	if (r->probes.n == 1 && r->probes_silent == 0)
+		fprintf(f, "answered %s", r->probes.kind[0].word);
+	else
+		fprintf(f, "answers: %s; %.0f without an answer", answers[0] ? answers : "none",
+			r->probes_silent);
+	if (r->streams_closed > 0)
+		fprintf(f, "; %.0f stream%s closed", r->streams_closed, plural(r->streams_closed));
+	if (isnan(r->stanzas_lost))
+		fprintf(f, "\n");
+	else if (r->stanzas_lost > 0 || r->streams_closed > 0)
+		fprintf(f, "; others lost %.0f stanza%s\n", r->stanzas_lost,
+			plural(r->stanzas_lost));
+	else
+		fprintf(f, "; nobody else lost anything\n");
+}
+
+void report_people(FILE *f, const struct options *o, const struct result *results, unsigned runs)
+{
+	table_print(f, results, runs);
+	for (unsigned i = 0; i < runs; i++) {
+		const struct result *r = &results[i];
+
+		fputs(runs > 1 ? "" : "\n", f);
+		if (runs > 1)
+			fprintf(f, "\nRun %u of %u:\n", i + 1, runs);
+		words_pairs(f, o, r);
+		words_stanzas(f, r);
+		words_probes(f, r);
+		for (unsigned k = 0; k < r->n_failures; k++)
+			fprintf(f, "FAILED: %s\n", r->failures[k]);
+	}
+}
+
+static void json_string(FILE *f, const char *s)
+{
+	putc('"', f);
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			fprintf(f, "\\%c", *s);
+		else if ((unsigned char)*s < 0x20)
+			fprintf(f, "\\u%04x", (unsigned)*s);
+		else
+			putc(*s, f);
+	}
+	putc('"', f);
+}
+
+static void json_number(FILE *f, const char *name, double v)
+{
+	if (isnan(v) || isinf(v))
+		fprintf(f, "%s:null", name);
+	else
+		fprintf(f, "%s:%.15g", name, v);
+}
+
+static void json_figure(FILE *f, const struct figure *g, const struct result *results,
+	unsigned runs)
+{
+	struct spread s;
+
+	json_string(f, g->name);
+	if (!figure_spread(g, results, runs, &s)) {
+		fputs(":null", f);
+		return;
+	}
+	fputs(":{\"unit\":", f);
+	json_string(f, g->unit);
+	json_number(f, ",\"min\"", s.min);
+	json_number(f, ",\"median\"", s.median);
+	json_number(f, ",\"max\"", s.max);
+	fputs(",\"runs\":[", f);
+	for (unsigned i = 0; i < runs; i++) {
+		double v = figure_of(g, &results[i]);
+
+		fputs(i ? "," : "", f);
+		if (isnan(v))
+			fputs("null", f);
+		else
+			fprintf(f, "%.15g", v);
+	}
+	fputs("]}", f);
+}
+
+static void json_options(FILE *f, const struct options *o)
+{
+	fputs("\"options\":{\"server\":", f);
+	json_string(f, o->router ? o->router : o->s2s ? o->s2s : "direct");
+	fprintf(f, ",\"pairs\":%llu,\"targets\":%llu,\"streams\":%llu,\"window\":%llu",
+		(unsigned long long)o->pairs, (unsigned long long)o->targets,
+		(unsigned long long)o->streams, (unsigned long long)o->window);
+	fprintf(f, ",\"stanzas\":%llu,\"size\":%llu,\"rate\":%llu,\"invalid\":%llu",
+		(unsigned long long)o->stanzas, (unsigned long long)o->size,
+		(unsigned long long)o->rate, (unsigned long long)o->invalid);
+	fprintf(f, ",\"repeat\":%llu,\"seed\":%llu}", (unsigned long long)o->repeat,
+		(unsigned long long)o->seed);
+}
+
+void report_json(FILE *f, const struct options *o, const struct result *results, unsigned runs)
+{
+	bool ok = true;
+
+	for (unsigned i = 0; i < runs; i++)
+		ok &= results[i].n_failures == 0;
+	fprintf(f, "{\"ok\":%s,\"runs\":%u,\"failures\":[", ok ? "true" : "false", runs);
+	for (unsigned i = 0; i < runs; i++) {
+		fputs(i ? ",[" : "[", f);
+		for (unsigned k = 0; k < results[i].n_failures; k++) {
+			fputs(k ? "," : "", f);
+			json_string(f, results[i].failures[k]);
+		}
+		putc(']', f);
+	}
+	fputs("],", f);
+	json_options(f, o);
+	fputs(",\"figures\":{", f);
+	for (size_t i = 0; i < N_FIGURES; i++) {
+		fputs(i ? "," : "", f);
+		json_figure(f, &figures[i], results, runs);
+	}
+	fputs("}}\n", f);
+}

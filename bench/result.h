@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What one run has measured, and what it found wrong.
+ *
+ * Every figure is a double so that minimum, median and maximum of several runs are
+ * taken alike; one that was not measured is NAN. RESULT_FIGURES is the only list
+ * of them: field, unit, digits after the point, words.
+ */
+#ifndef SLUICE_BENCH_RESULT_H
+#define SLUICE_BENCH_RESULT_H
+
+#include "bench/bench.h"
+#include "bench/tally.h"
+
+#define RESULT_FIGURES(F)                                                                          \
+	F(pairs_asked, "", 0, "pairs asserted")                                                    \
+	F(pairs_valid, "", 0, "  answered valid")                                                  \
+	F(pairs_invalid, "", 0, "  answered invalid")                                              \
+	F(pairs_error, "", 0, "  answered with an error")                                          \
+	F(pairs_closed, "", 0, "  without an answer")                                              \
+	F(pairs_time, "s", 3, "time for all pairs, cold")                                          \
+	F(pairs_rate, "1/s", 0, "pairs per second")                                                \
+	F(pairs_cpu, "s", 3, "CPU time of the server for them")                                    \
+	F(pairs_per_cpu, "1/s", 0, "pairs per CPU-second of the server")                           \
+	F(authority_connections, "", 0, "connections to the authoritative server")                 \
+	F(verify_valid, "", 0, "db:verify answered valid")                                         \
+	F(verify_invalid, "", 0, "db:verify answered invalid")                                     \
+	F(dns_srv, "", 0, "SRV questions, _xmpp-server")                                           \
+	F(dns_srvs, "", 0, "SRV questions, _xmpps-server")                                         \
+	F(dns_address, "", 0, "address questions")                                                 \
+	F(dns_senders, "", 0, "different senders looked up")                                       \
+	F(stanzas_sent, "", 0, "stanzas sent")                                                     \
+	F(stanzas_arrived, "", 0, "stanzas arrived")                                               \
+	F(stanzas_lost, "", 0, "  lost")                                                           \
+	F(stanzas_duplicated, "", 0, "  duplicated")                                               \
+	F(stanzas_reordered, "", 0, "  out of order in their pair")                                \
+	F(stanzas_damaged, "", 0, "  with a changed body")                                         \
+	F(stanzas_misaddressed, "", 0, "  with wrong addresses (1 of 16 looked at)")               \
+	F(stanzas_alien, "", 0, "  never sent")                                                    \
+	F(stanzas_bounced, "", 0, "  bounced to their senders")                                    \
+	F(stanza_bytes, "B", 1, "mean length of a stanza")                                         \
+	F(stanzas_time, "s", 3, "time for all stanzas")                                            \
+	F(stanzas_rate, "1/s", 0, "stanzas per second")                                            \
+	F(stanzas_mb, "MB/s", 1, "payload")                                                        \
+	F(stanzas_cpu, "s", 3, "CPU time of the server for them")                                  \
+	F(stanzas_per_cpu, "1/s", 0, "stanzas per CPU-second of the server")                       \
+	F(bench_per_cpu, "1/s", 0, "stanzas per CPU-second of the bench")                          \
+	F(latency_p50, "us", 1, "latency, median")                                                 \
+	F(latency_p99, "us", 1, "latency, 99 %")                                                   \
+	F(latency_p999, "us", 1, "latency, 99.9 %")                                                \
+	F(latency_max, "us", 1, "latency, maximum")                                                \
+	F(memory_start, "KiB", 0, "resident memory, before the pairs")                             \
+	F(memory_pairs, "KiB", 0, "resident memory, after the pairs")                              \
+	F(memory_end, "KiB", 0, "resident memory, after the stanzas")                              \
+	F(memory_peak, "KiB", 0, "resident memory, peak")                                          \
+	F(memory_per_pair, "B", 0, "memory growth per valid pair")                                 \
+	F(probes_asked, "", 0, "invalid keys sent")                                                \
+	F(probes_forbidden, "", 0, "  answered with error forbidden")                              \
+	F(probes_invalid, "", 0, "  answered invalid")                                             \
+	F(probes_other, "", 0, "  answered otherwise")                                             \
+	F(probes_silent, "", 0, "  without an answer")                                             \
+	F(streams_closed, "", 0, "streams that the server closed")
+
+#define RESULT_FAILURES 24
+#define RESULT_TEXT 320
+
+struct result {
+#define RESULT_FIELD(field, unit, digits, words) double field;
+	RESULT_FIGURES(RESULT_FIELD)
+#undef RESULT_FIELD
+	struct tally probes; /* answers to the invalid keys */
+	unsigned n_failures; /* 0: everything asked for was verified */
+	char failures[RESULT_FAILURES][RESULT_TEXT];
+};
+
+/* Every figure NAN, no failure. */
+void result_init(struct result *r);
+
+/* Adds a sentence about what is wrong; those beyond RESULT_FAILURES are dropped. */
+void result_fail(struct result *r, const char *fmt, ...) BENCH_PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/authlink.h"
+
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/negotiate.h"
+#include "core/stream.h"
+#include "core/worker.h"
+
+struct authlink {
+	struct stream s;
+	struct verify_link *link; /* NULL: the verifier has let go of it, or has been told */
+	bool versioned; /* the peer's header had a version: features follow */
+	bool up;
+	enum verify_loss loss; /* what to tell the verifier when the stream is gone */
+	char *from, *to; /* of our header */
+};
+
+static void authlink_up(struct authlink *a)
+{
+	a->up = true;
+	a->loss = LOSS_CLOSED;
+	timer_stop(&a->s.timer);
+	if (a->link)
+		verifier_link_up(a->s.w->verifier, a->link, a->s.w->now);
+}
+
+/* Ends the stream for a reason that the verifier should know. */
+static void authlink_give_up(struct authlink *a, enum verify_loss loss, const char *why)
+{
+	a->loss = loss;
+	stream_end(&a->s, why);
+}
+
+static void authlink_connected(struct stream *s)
+{
+	s->ops->open(s);
+	stream_set_timer(s, TIMEOUT_HEADER_MS);
+}
+
+static void authlink_open(struct stream *s)
+{
+	struct authlink *a = container_of(s, struct authlink, s);
+	char buf[2 * LIMIT_DOMAIN * 6 + 512];
+	struct writer w = WRITER(buf);
+
+	if (s->header_sent)
+		return;
+	header_write(&w, span_str(a->from), span_str(a->to), SPAN_NONE, true);
+	s->header_sent = true;
+	stream_say(s, writer_span(&w));
+}
+
+static void authlink_header(struct stream *s, const struct element *e)
+{
+	struct authlink *a = container_of(s, struct authlink, s);
+	const char *why = NULL;
+	struct header h;
+	const char *fault = header_read(&h, e, s->scan, &why);
+
+	/* An odd from or to in a response is the peer's own affair (T-H22). */
+	if (fault && strcmp(fault, "improper-addressing") != 0) {
+		stream_fail(s, fault, NULL, why);
+		return;
+	}
+	a->versioned = element_attr(e, "version").p != NULL;
+	if (!a->versioned)
+		authlink_up(a);
+}
+
+static void authlink_features(struct authlink *a, const struct element *e)
+{
+	const struct element *tls = element_child(e, NS_TLS, "starttls");
+
+	if (a->up)
+		return;
+	if (tls && element_child(tls, NULL, "required"))
+		authlink_give_up(a, LOSS_TLS_REQUIRED,
+			"the authoritative server insists on TLS");
+	else
+		authlink_up(a);
+}
+
+static void authlink_error(struct authlink *a, const struct element *e)
+{
+	struct span condition = e->child ? e->child->name : SPAN_LIT("none");
+	char peer[ADDR_TEXT];
+
+	STATS_INC(&a->s.w->stats, stream_errors_received);
+	addr_format(conn_peer(a->s.conn), peer);
+	LOG(LOG_WARN, "stream-error-received",
+		"the authoritative server ended its stream with an error", LF_STR("peer", peer),
+		LF_SPAN("condition", condition), LF_STR("asked-about", a->to));
+	if (span_is(condition, "host-unknown") || span_is(condition, "host-gone"))
+		a->loss = LOSS_HOST_UNKNOWN;
+	stream_end(&a->s, "the peer sent a stream error");
+}
+
+static bool answer_type(struct span type, enum verify_answer *out)
+{
+	if (span_is(type, "valid"))
+		*out = ANSWER_VALID;
+	else if (span_is(type, "invalid"))
+		*out = ANSWER_INVALID;
+	else if (span_is(type, "error"))
+		*out = ANSWER_ERROR;
+	else
+		return false;
+	return true;
+}
+
+/* Counts only if it answers a question that was sent on this very stream (CVE-2012-3525). */
+static void authlink_answer(struct authlink *a, const struct element *e)
+{
+	struct domain from, to;
+	enum verify_answer answer;
+
+	if (a->link && element_is(e, NS_DIALBACK, "verify") &&
+		answer_type(element_attr(e, "type"), &answer) &&
+		domain_parse(element_attr(e, "from"), &from) &&
+		domain_parse(element_attr(e, "to"), &to) &&
+		verifier_answer(a->s.w->verifier, a->link, domain_span(&from), domain_span(&to),
+			element_attr(e, "id"), answer, a->s.w->now))
+		return;
+	STATS_INC(&a->s.w->stats, ignored_dialback);
+}
+
+static void authlink_frame(struct stream *s, const struct frame *f)
+{
+	struct authlink *a = container_of(s, struct authlink, s);
+	const struct element *e;
+
+	if (f->kind != FRAME_DIALBACK && f->kind != FRAME_STREAM) {
+		STATS_INC(&s->w->stats, ignored_elements);
+		return;
+	}
+	e = stream_element(s, f);
+	if (!e)
+		return;
+	if (f->kind == FRAME_DIALBACK)
+		authlink_answer(a, e);
+	else if (element_is(e, NS_STREAMS, "features"))
+		authlink_features(a, e);
+	else if (element_is(e, NS_STREAMS, "error"))
+		authlink_error(a, e);
+}
+
+static void authlink_timeout(struct stream *s)
+{
+	stream_fail(s, "connection-timeout", NULL,
+		"the authoritative server did not open the stream in time");
+}
+
+static void authlink_closed(struct stream *s, int err, const char *why)
+{
+	struct authlink *a = container_of(s, struct authlink, s);
+	struct verify_link *link = a->link;
+	char peer[ADDR_TEXT];
+
+	addr_format(conn_peer(s->conn), peer);
+	LOG(LOG_DEBUG, "authority-closed", why, LF_STR("peer", peer), LF_INT("errno", -err));
+	a->link = NULL;
+	if (link)
+		verifier_link_down(s->w->verifier, link, a->loss, s->w->now);
+	stream_release(s);
+	mem_free(a->from);
+	mem_free(a->to);
+	mem_free(a);
+}
+
+static const struct stream_ops authlink_ops = {
+	.kind = "authority",
+	.header = authlink_header,
+	.frame = authlink_frame,
+	.open = authlink_open,
+	.connected = authlink_connected,
+	.closed = authlink_closed,
+	.timeout = authlink_timeout,
+};
+
+static char *try_dup(struct span s)
+{
+	char *copy = mem_try_alloc(s.n + 1);
+
+	if (copy) {
+		memcpy(copy, s.p, s.n);
+		copy[s.n] = '\0';
+	}
+	return copy;
+}
+
+bool authlink_dial(void *ctx, struct verify_link *link, const struct addr *to,
+	struct span header_from, struct span header_to)
+{
+	struct worker *w = ctx;
+	struct authlink *a = mem_try_zalloc(sizeof(*a));
+	struct conn *c = NULL;
+	int err;
+
+	if (!a)
+		return false;
+	a->link = link;
+	a->loss = LOSS_UNREACHABLE;
+	a->from = try_dup(header_from);
+	a->to = try_dup(header_to);
+	if (a->from && a->to)
+		c = conn_dial(w->conns, to, &stream_conn_ops, NULL, w->now, &err);
+	if (c && stream_init(&a->s, w, c, &authlink_ops, LIMIT_STANZA_UNAUTH)) {
+		verify_link_set_user(link, a);
+		return true;
+	}
+	if (c)
+		conn_abort(c, -ENOMEM, "no memory");
+	mem_free(a->from);
+	mem_free(a->to);
+	mem_free(a);
+	return false;
+}
+
+bool authlink_ask(void *ctx, struct verify_link *link, struct span from, struct span to,
+	struct span id, struct span key)
+{
+	struct authlink *a = verify_link_user(link);
+	char buf[2 * LIMIT_DOMAIN * 6 + LIMIT_STREAM_ID * 6 + LIMIT_KEY * 6 + 128];
+	struct writer w = WRITER(buf);
+
+	(void)ctx;
+	if (a->s.state >= STREAM_ENDING)
+		return false;
+	writer_lit(&w, "<db:verify");
+	writer_attr(&w, "from", from);
+	writer_attr(&w, "to", to);
+	writer_attr(&w, "id", id);
+	writer_lit(&w, ">");
+	writer_text(&w, key);
+	writer_lit(&w, "</db:verify>");
+	stream_say(&a->s, writer_span(&w));
+	return true;
+}
+
+void authlink_hang_up(void *ctx, struct verify_link *link)
+{
+	struct authlink *a = verify_link_user(link);
+
+	(void)ctx;
+	a->link = NULL;
+	stream_end(&a->s, "no question is open");
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every bound on what a peer, a backend or a resolver can drive. What an
+ * operator may set has a flag of its own, for which the value here is the
+ * default (core/config.c); the rest is fixed. Rule numbers refer to
+ * docs/protocol.md and, for XML, to docs/xml.md.
+ */
+#ifndef SLUICE_LIMITS_H
+#define SLUICE_LIMITS_H
+
+/* -- addresses (RFC 7622 section 3) -- */
+#define LIMIT_DOMAIN 1023 /* octets of a domainpart in canonical form */
+#define LIMIT_JID_PART 1023 /* octets of localpart and of resourcepart */
+#define LIMIT_JID 3071 /* octets of a whole address */
+#define LIMIT_DNS_NAME 253 /* octets of a name in A-label form */
+#define LIMIT_DNS_LABEL 63
+
+/* -- XML -- */
+#define LIMIT_STANZA 262144 /* --max-stanza, bytes of one depth-1 element */
+#define LIMIT_STANZA_FLOOR 10000 /* RFC 6120 section 13.12: never less */
+#define LIMIT_STANZA_UNAUTH 16384 /* bytes of one before the stream is authenticated */
+#define LIMIT_HEADER 8192 /* bytes of a stream header */
+#define LIMIT_DEPTH 64 /* elements below the stream's root, a stanza being 1 */
+#define LIMIT_ATTRS 64 /* attributes of one element */
+#define LIMIT_PREFIXES 64 /* namespace declarations in scope */
+#define LIMIT_ROOT_PREFIXES 32 /* of them, declared on the stream header */
+#define LIMIT_XML_NAME 1024 /* bytes of a qualified name */
+#define LIMIT_ATTR_VALUE 32768 /* bytes of an attribute's value */
+#define LIMIT_CHAR_REF_DIGITS 7
+#define LIMIT_STREAM_ID 1023 /* octets of a peer's stream id after unescaping */
+#define LIMIT_LANG 63 /* octets of an xml:lang that we carry over */
+
+/* -- dialback -- */
+#define LIMIT_KEY 1024 /* bytes of a dialback key */
+#define LIMIT_PAIRS_PER_STREAM 20000 /* --max-pairs-per-stream */
+#define LIMIT_PAIRS_FLAG_MAX 1000000 /* highest value of that flag */
+#define LIMIT_SPELLINGS 4 /* further spellings remembered per pair */
+#define LIMIT_UNPROVEN_CLAIMS 256 /* waiting claims on a stream without a VALID pair */
+#define LIMIT_IGNORED_HOURLY 20 /* unsolicited dialback elements, then 2.11 */
+#define LIMIT_UNKNOWN_ELEMENTS 100 /* foreign depth-1 elements on one stream */
+#define LIMIT_VERIFY_NO_ID 10 /* db:verify without id, then bad-format */
+#define LIMIT_INVALID_PER_S 200 /* typed answers other than valid, per source as AS */
+
+/* -- verification windows (2.5): what is sent, not what is accepted -- */
+#define LIMIT_LOOKUPS_MIN 64 /* look-ups in flight per source /32 or /64 */
+#define LIMIT_LOOKUPS_MAX 1024
+#define LIMIT_DIALS_PER_S 20 /* new endpoints per source /24 or /48 */
+#define LIMIT_DIALS_OPEN 64
+#define LIMIT_KEYS_MIN 64 /* keys in flight per inbound stream */
+#define LIMIT_KEYS_MAX 4096
+#define LIMIT_SOURCES 65536 /* sources remembered at once */
+#define LIMIT_CANDIDATES 16 /* addresses tried for one authority */
+#define LIMIT_VERIFY_PER_TURN 32 /* new verifications begun in one loop turn */
+
+/* -- DNS -- */
+#define LIMIT_DNS_WINDOW 100 /* questions in flight per worker */
+#define LIMIT_DNS_WAITING 65536 /* look-ups queued behind that window */
+#define LIMIT_DNS_CACHE 65536 /* names in the cache of one worker */
+#define LIMIT_DNS_RECORDS 32 /* records of one answer that are looked at */
+#define LIMIT_DNS_TTL_MIN_S 30
+#define LIMIT_DNS_TTL_MAX_S 3600
+#define LIMIT_DNS_NEGATIVE_MAX_S 300
+#define LIMIT_DNS_FAILURE_S 30
+
+/* -- connections and queues, per worker -- */
+#define LIMIT_CONNS 65536 /* --max-conns */
+#define LIMIT_BACKEND_CONNS 16384 /* --max-backend-conns */
+#define LIMIT_UNAUTH_PER_IP 1024 /* --max-unauth-per-ip */
+#define LIMIT_QUEUE_BYTES (1u << 20) /* --queue-bytes, per destination */
+#define LIMIT_MEM_BUDGET (1u << 30) /* --mem-budget, all queues of a worker */
+#define LIMIT_TURN_BYTES 262144 /* input handled in one loop turn */
+#define LIMIT_TURN_COMPLETIONS 512
+#define LIMIT_PARK_MS 30000 /* stanzas kept for a destination that is down */
+
+/* -- timers, milliseconds (7.5) -- */
+#define TIMEOUT_DNS_MS 5000 /* one try; two are made */
+#define TIMEOUT_CONNECT_MS 10000
+#define TIMEOUT_HEADER_MS 30000
+#define TIMEOUT_VERIFY_MS 30000
+#define TIMEOUT_UNAUTH_MS 60000
+#define TIMEOUT_UNAUTH_MAX_MS 900000 /* hard cap for a stream that only asks db:verify */
+#define TIMEOUT_CLOSE_MS 5000
+#define TIMEOUT_IDLE_IN_MS 1200000
+#define TIMEOUT_IDLE_VERIFY_MS 60000 /* a verify stream without a question */
+#define TIMEOUT_SEND_MS 60000 /* no byte accepted by a socket: the connection is dead */
+#define HOLD_INVALID_MS 600000 /* REFUSED after invalid */
+#define HOLD_POLICY_MS 600000
+#define HOLD_NOT_FOUND_MS 300000
+#define HOLD_TRANSIENT_MS 30000
+#define GRACE_FORBID_MS 30000 /* --invalid-policy=forbid without a VALID pair */
+
+/* -- files that an operator writes -- */
+#define LIMIT_CONFIG_LINE 4096
+#define LIMIT_SECRETS 8 /* lines of a secret file */
+#define LIMIT_SECRET 512 /* octets of one */
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/claims.h"
+
+#include "core/base/log.h"
+#include "core/negotiate.h"
+#include "core/worker.h"
+#include "dialback/receive.h"
+
+#define NS_STANZA_ERRORS "urn:ietf:params:xml:ns:xmpp-stanzas"
+#define ANSWER_MAX (2 * LIMIT_DOMAIN * 6 + LIMIT_STREAM_ID * 6 + 512)
+
+/* A db:result or db:verify as it was sent, and its two domains in canonical form. */
+struct request {
+	const struct element *e;
+	struct span raw_from, raw_to; /* decoded, as the peer spelled them */
+	struct domain from, to; /* len 0: not a domain */
+};
+
+/* -- answers -- */
+
+static void answer_error(struct writer *w, enum db_condition c)
+{
+	writer_lit(w, " type='error'><error type='");
+	writer_lit(w, db_condition_type(c));
+	writer_lit(w, "'><");
+	writer_lit(w, db_condition_name(c));
+	writer_lit(w, " xmlns='" NS_STANZA_ERRORS "'/></error>");
+}
+
+/* name: "db:result" or "db:verify"; from and to already swapped; type NULL: an error. */
+static void answer_write(struct inbound *in, const char *name, struct span from, struct span to,
+	struct span id, const char *type, enum db_condition c)
+{
+	char buf[ANSWER_MAX];
+	struct writer w = WRITER(buf);
+
+	writer_lit(&w, "<");
+	writer_lit(&w, name);
+	writer_attr(&w, "from", from);
+	writer_attr(&w, "to", to);
+	writer_attr_opt(&w, "id", id);
+	if (type) {
+		writer_attr(&w, "type", span_str(type));
+		writer_lit(&w, "/>");
+	} else {
+		answer_error(&w, c);
+		writer_lit(&w, "</");
+		writer_lit(&w, name);
+		writer_lit(&w, ">");
+	}
+	stream_say(&in->s, writer_span(&w));
+}
+
+static void result_answer(struct inbound *in, struct span raw_from, struct span raw_to,
+	const char *type, enum db_condition c)
+{
+	answer_write(in, "db:result", raw_to, raw_from, SPAN_NONE, type, c);
+}
+
+/* Unsolicited or malformed: changes nothing; many of them end a stream that has proven nothing
+ * (rule 2.11). */
+static void claims_ignore(struct inbound *in, const char *why)
+{
+	char peer[ADDR_TEXT];
+
+	STATS_INC(&in->s.w->stats, ignored_dialback);
+	addr_format(conn_peer(in->s.conn), peer);
+	LOG(LOG_WARN, "dialback-ignored", why, LF_STR("peer", peer));
+	if (in->s.w->now - in->ignored_since >= 3600000) {
+		in->ignored_since = in->s.w->now;
+		in->ignored = 0;
+	}
+	if (++in->ignored > LIMIT_IGNORED_HOURLY && pairs_count(in->pairs, PAIR_VALID) == 0)
+		stream_fail(&in->s, "policy-violation", NULL,
+			"too many dialback elements that nobody asked for");
+}
+
+/* -- db:result: the Receiving Server -- */
+
+static struct receive_facts request_facts(const struct inbound *in, const struct request *rq)
+{
+	const struct hosting *h = in->s.w->hosting;
+	struct policy_rule peer = policy_peer(h->policy, domain_span(&rq->from));
+	struct policy_rule host = policy_host(h->policy, domain_span(&rq->to));
+
+	return (struct receive_facts){
+		.tls_missing = peer.tls == TLS_REQUIRED || host.tls == TLS_REQUIRED,
+		.from_hosted = hosting_serves(h, domain_span(&rq->from)),
+		.to_hosted = hosting_serves(h, domain_span(&rq->to)),
+		.blocked = peer.block || host.block,
+		.need_strong = peer.require_strong || host.require_strong,
+	};
+}
+
+/* A stream without a proven pair may have only so many claims open: it is not read further until
+ * one has ended (rule 2.5, T-R40). */
+static void claims_throttle(struct inbound *in)
+{
+	if (pairs_count(in->pairs, PAIR_VALID) == 0 &&
+		pairs_count(in->pairs, PAIR_VERIFYING) >= LIMIT_UNPROVEN_CLAIMS)
+		inbound_pause(in, PAUSE_CLAIMS);
+}
+
+static void claim_start(struct inbound *in, const struct request *rq, struct pair *p,
+	struct span key)
+{
+	p->claim = verifier_claim(in->s.w->verifier, &in->asker, p, domain_span(&rq->from),
+		domain_span(&rq->to), rq->raw_from, rq->raw_to, key, in->s.w->now);
+	if (p->claim) {
+		claims_throttle(in);
+		return;
+	}
+	pairs_set_state(in->pairs, p, PAIR_NONE);
+	result_answer(in, rq->raw_from, rq->raw_to, NULL, DB_RESOURCE_CONSTRAINT);
+}
+
+static void result_request(struct inbound *in, const struct request *rq)
+{
+	struct span key = span_trim(rq->e->text);
+	struct receive_facts facts = request_facts(in, rq);
+	struct pair *known = pairs_get(in->pairs, domain_span(&rq->from), domain_span(&rq->to));
+	struct span pending = known && known->claim ? claim_key(known->claim) : SPAN_NONE;
+	struct receive_step step = receive_request(in->pairs, domain_span(&rq->from),
+		domain_span(&rq->to), key, pending, &facts, in->s.w->now);
+
+	STATS_INC(&in->s.w->stats, claims);
+	switch (step.action) {
+	case RECEIVE_VALID:
+		result_answer(in, rq->raw_from, rq->raw_to, "valid", 0);
+		break;
+	case RECEIVE_INVALID:
+		result_answer(in, rq->raw_from, rq->raw_to, "invalid", 0);
+		break;
+	case RECEIVE_ERROR:
+		STATS_INC(&in->s.w->stats, pairs_error);
+		result_answer(in, rq->raw_from, rq->raw_to, NULL, step.condition);
+		break;
+	case RECEIVE_IGNORE:
+		break;
+	case RECEIVE_REVERIFY:
+		verifier_cancel(in->s.w->verifier, step.pair->claim);
+		claim_start(in, rq, step.pair, key);
+		break;
+	case RECEIVE_VERIFY:
+		claim_start(in, rq, step.pair, key);
+		break;
+	}
+}
+
+/* For the log: what happened, in an operator's words. */
+static const char *outcome_text(enum verify_outcome o)
+{
+	static const char *const text[VERIFY_OUTCOMES] = {
+		[VERIFY_VALID] = "the sender domain may speak on this stream",
+		[VERIFY_INVALID] = "the authoritative server of the sender says that it did not "
+				   "make this key",
+		[VERIFY_NOT_FOUND] = "the sender domain has no XMPP server, or its server does "
+				     "not know it",
+		[VERIFY_UNREACHABLE] = "no authoritative server of the sender could be reached",
+		[VERIFY_TIMEOUT] = "the authoritative server of the sender did not answer",
+		[VERIFY_NOT_ACCEPTABLE] = "the authoritative server of the sender insists on TLS",
+		[VERIFY_OVERLOAD] = "too many verifications are waiting",
+		[VERIFY_INTERNAL] = "internal error",
+	};
+
+	return text[o];
+}
+
+static void claim_log(const struct inbound *in, const struct claim *c,
+	enum verify_outcome outcome, const struct addr *authority)
+{
+	char peer[ADDR_TEXT], as[ADDR_TEXT] = "";
+	enum log_level level = outcome == VERIFY_VALID ? LOG_DEBUG : LOG_WARN;
+	const char *event = outcome == VERIFY_VALID	? "pair-valid"
+			    : outcome == VERIFY_INVALID ? "pair-invalid"
+							: "pair-refused";
+
+	if (!log_enabled(level))
+		return;
+	addr_format(conn_peer(in->s.conn), peer);
+	if (authority)
+		addr_format(authority, as);
+	LOG(level, event, outcome_text(outcome), LF_STR("peer", peer),
+		LF_SPAN("from", claim_from(c)), LF_SPAN("to", claim_to(c)),
+		LF_STR("authority", as));
+}
+
+static void claim_count(struct stats *st, enum verify_outcome outcome)
+{
+	if (outcome == VERIFY_VALID)
+		STATS_INC(st, pairs_valid);
+	else if (outcome == VERIFY_INVALID)
+		STATS_INC(st, pairs_invalid);
+	else
+		STATS_INC(st, pairs_error);
+}
+
+void claims_done(void *ctx, struct claim *c, enum verify_outcome outcome,
+	const struct addr *authority)
+{
+	struct worker *w = ctx;
+	struct inbound *in = claim_asker(c)->user;
+	struct pair *p = claim_pair(c);
+	struct receive_reply reply;
+
+	p->claim = NULL;
+	/* First the table, then the word: the peer may send a stanza in the very next packet. */
+	reply = receive_outcome(in->pairs, p, outcome, w->config->invalid_policy, w->now);
+	claim_count(&w->stats, outcome);
+	claim_log(in, c, outcome, authority);
+	if (reply.type == REPLY_VALID && pairs_count(in->pairs, PAIR_VALID) == 1)
+		inbound_proven(in);
+	result_answer(in, claim_raw_from(c), claim_raw_to(c),
+		reply.type == REPLY_VALID	    ? "valid"
+			: reply.type == REPLY_INVALID ? "invalid"
+						      : NULL,
+		reply.condition);
+	if (reply.close)
+		stream_end(&in->s, "a key was invalid and no other pair is alive");
+	if (reply.grace) {
+		in->strict_close = true;
+		stream_set_timer(&in->s, GRACE_FORBID_MS);
+	}
+	/* Not resumed from here: the verifier is in the middle of its work. */
+	if (in->pausing & PAUSE_CLAIMS && list_empty(&in->resume))
+		list_add_tail(&w->resumable, &in->resume);
+}
+
+void claims_resume(struct worker *w)
+{
+	struct list ready;
+
+	list_init(&ready);
+	list_splice_tail(&ready, &w->resumable);
+	while (!list_empty(&ready)) {
+		struct inbound *in = list_first(&ready, struct inbound, resume);
+
+		list_del(&in->resume);
+		inbound_resume(in, PAUSE_CLAIMS);
+	}
+}
+
+/* -- db:verify: the Authoritative Server -- */
+
+static void verify_request(struct inbound *in, const struct request *rq, struct span id)
+{
+	struct worker *w = in->s.w;
+	struct span receiving = rq->from.len ? domain_span(&rq->from) : SPAN_NONE;
+	struct span originating = rq->to.len ? domain_span(&rq->to) : SPAN_NONE;
+	bool hosted = rq->to.len && hosting_serves(w->hosting, originating);
+	enum authority_answer a = authority_check(w->authority, w->secrets, receiving,
+		originating, id, span_trim(rq->e->text), hosted, conn_peer(in->s.conn), w->now);
+
+	in->asked = w->now;
+	if (a == AUTHORITY_WITHHELD) {
+		STATS_INC(&w->stats, verify_withheld);
+		return;
+	}
+	STATS_INC(&w->stats, verify_answered);
+	answer_write(in, "db:verify", rq->raw_to, rq->raw_from, id,
+		a == AUTHORITY_VALID	       ? "valid"
+			: a == AUTHORITY_INVALID ? "invalid"
+						 : NULL,
+		DB_ITEM_NOT_FOUND);
+}
+
+static void verify_element(struct inbound *in, const struct request *rq)
+{
+	struct span id = element_attr(rq->e, "id");
+
+	if (id.n == 0 || id.n > LIMIT_STREAM_ID) {
+		STATS_INC(&in->s.w->stats, ignored_dialback);
+		if (++in->without_id > LIMIT_VERIFY_NO_ID)
+			stream_fail(&in->s, "bad-format", NULL, "db:verify without an id");
+		return;
+	}
+	verify_request(in, rq, id);
+}
+
+/* -- both -- */
+
+static void request_read(struct request *rq, const struct element *e)
+{
+	rq->e = e;
+	rq->raw_from = element_attr(e, "from");
+	rq->raw_to = element_attr(e, "to");
+	if (!domain_parse(rq->raw_from, &rq->from))
+		rq->from.len = 0;
+	if (!domain_parse(rq->raw_to, &rq->to))
+		rq->to.len = 0;
+}
+
+void claims_element(struct inbound *in, const struct frame *f)
+{
+	const struct element *e = stream_element(&in->s, f);
+	struct request rq;
+	bool result, verify;
+
+	if (!e)
+		return;
+	result = element_is(e, NS_DIALBACK, "result");
+	verify = element_is(e, NS_DIALBACK, "verify");
+	if (!result && !verify) {
+		claims_ignore(in, "an element that dialback does not have");
+		return;
+	}
+	if (element_attr(e, "type").p) {
+		claims_ignore(in, "an answer on a stream on which we asked nothing");
+		return;
+	}
+	request_read(&rq, e);
+	if (rq.raw_from.n == 0 || rq.raw_to.n == 0 ||
+		(result && (rq.from.len == 0 || rq.to.len == 0))) {
+		stream_fail(&in->s, "improper-addressing", NULL,
+			"a dialback element without two domains");
+		return;
+	}
+	if (result)
+		result_request(in, &rq);
+	else
+		verify_element(in, &rq);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The dialback elements of an inbound stream: reads db:result and db:verify,
+ * gathers the facts for dialback/receive.h and dialback/authority.h, and writes
+ * the answers (templates B4, B6, B7). Owner thread of the stream.
+ */
+#ifndef SLUICE_CORE_CLAIMS_H
+#define SLUICE_CORE_CLAIMS_H
+
+#include "core/inbound.h"
+
+/* An element in the dialback namespace. */
+void claims_element(struct inbound *in, const struct frame *f);
+
+/* verify_ops.done; ctx is the worker. */
+void claims_done(void *ctx, struct claim *c, enum verify_outcome outcome,
+	const struct addr *authority);
+
+/* Once per turn: streams that were paused because too many claims waited. */
+void claims_resume(struct worker *w);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/component.h"
+
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/negotiate.h"
+#include "core/router.h"
+#include "core/worker.h"
+#include "dialback/key.h"
+
+static const struct stream_ops component_ops;
+
+struct component *component_of(struct stream *s)
+{
+	return s->ops == &component_ops ? container_of(s, struct component, s) : NULL;
+}
+
+bool component_open(const struct component *c)
+{
+	return c->s.state == STREAM_OPEN;
+}
+
+bool component_write(struct component *c, const struct span *pieces, unsigned n, bool force)
+{
+	return component_open(c) &&
+	       conn_write(c->s.conn, pieces, n, CONN_STANZA | (force ? CONN_FORCE : 0));
+}
+
+void component_retire(struct component *c)
+{
+	stream_fail(&c->s, "host-gone", NULL, "its backend was taken out of the registry");
+}
+
+static const struct backend *component_backend(const struct component *c)
+{
+	return c->backend ? registry_backend_named(c->s.w->hosting->registry, c->backend) : NULL;
+}
+
+static void component_say_header(struct component *c, struct span domain)
+{
+	char buf[LIMIT_DOMAIN * 6 + 512];
+	struct writer w = WRITER(buf);
+
+	writer_lit(&w, "<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT
+		       "' xmlns:stream='" NS_STREAMS "'");
+	writer_attr(&w, "from", domain);
+	writer_attr(&w, "id", span_str(c->id));
+	writer_lit(&w, ">");
+	c->s.header_sent = true;
+	stream_say(&c->s, writer_span(&w));
+}
+
+static void component_open_stream(struct stream *s)
+{
+	if (!s->header_sent)
+		component_say_header(container_of(s, struct component, s),
+			span_str(s->w->config->name));
+}
+
+static void component_refuse(struct component *c, const char *condition, const char *why)
+{
+	STATS_INC(&c->s.w->stats, components_refused);
+	stream_fail(&c->s, condition, NULL, why);
+}
+
+/* The entry that the header's `to` belongs to, if this address may log in for it. */
+static const struct backend *component_entry(const struct component *c, const struct domain *to)
+{
+	const struct host *host = registry_find(c->s.w->hosting->registry, domain_span(to));
+
+	if (!host || host->kind != HOST_SERVED || host->backend->link != LINK_COMPONENT ||
+		!backend_admits(host->backend, conn_peer(c->s.conn)))
+		return NULL;
+	return host->backend;
+}
+
+static void component_keep_lang(struct component *c, struct span lang)
+{
+	struct writer w = WRITER(c->lang);
+
+	if (lang.n == 0 || lang.n > LIMIT_LANG)
+		return;
+	writer_attr(&w, "xml:lang", lang);
+	c->lang_len = w.overflow ? 0 : (uint8_t)w.n;
+}
+
+static void component_header(struct stream *s, const struct element *e)
+{
+	struct component *c = container_of(s, struct component, s);
+	const struct backend *b;
+	const char *why = NULL;
+	const char *fault = header_shape(e, s->scan, NS_COMPONENT, &why);
+	struct domain to;
+
+	if (fault) {
+		component_refuse(c, fault, why);
+		return;
+	}
+	if (!domain_parse(element_attr(e, "to"), &to) || !(b = component_entry(c, &to))) {
+		component_refuse(c, "host-unknown",
+			"no component entry of the registry has this domain for this address");
+		return;
+	}
+	c->backend = mem_strdup(b->name);
+	component_keep_lang(c, element_lang(e));
+	component_say_header(c, domain_span(&to));
+	stream_set_timer(s, TIMEOUT_HEADER_MS);
+}
+
+static void component_logged_in(struct component *c, struct route *route)
+{
+	char peer[ADDR_TEXT];
+
+	c->route = route;
+	timer_stop(&c->s.timer);
+	scan_set_max(c->s.scan, (uint32_t)c->s.w->config->max_stanza);
+	conn_set_queue_max(c->s.conn, c->s.w->config->queue_bytes);
+	stream_say(&c->s, SPAN_LIT("<handshake/>"));
+	STATS_INC(&c->s.w->stats, components_in);
+	addr_format(conn_peer(c->s.conn), peer);
+	LOG(LOG_INFO, "component-up", "a backend has logged in", LF_STR("backend", c->backend),
+		LF_STR("peer", peer));
+	route_up(route, c);
+}
+
+static void component_handshake(struct component *c, const struct frame *f)
+{
+	const struct element *e = stream_element(&c->s, f);
+	const struct backend *b = component_backend(c);
+	char want[HANDSHAKE_HEX + 1];
+	struct route *route;
+
+	if (!e)
+		return;
+	if (!element_is(e, NS_COMPONENT, "handshake") || !b) {
+		component_refuse(c, "not-authorized", "something else than the handshake");
+		return;
+	}
+	key_handshake(span_str(c->id), span_str(b->secret), want);
+	if (!key_equal(span_trim(e->text), span_of(want, HANDSHAKE_HEX))) {
+		component_refuse(c, "not-authorized",
+			"wrong handshake: the component's secret differs from secret-file");
+		return;
+	}
+	route = route_of(c->s.w->routes, b);
+	if (!route)
+		component_refuse(c, "resource-constraint", "no memory for the route");
+	else if (route_link(route))
+		component_refuse(c, "conflict", "the backend has logged in already");
+	else
+		component_logged_in(c, route);
+}
+
+static void component_frame(struct stream *s, const struct frame *f)
+{
+	struct component *c = container_of(s, struct component, s);
+
+	if (!c->route) {
+		component_handshake(c, f);
+		return;
+	}
+	if (f->flags & FRAME_CONTENT_NS) {
+		stream_fail(s, "invalid-namespace", NULL, "a stanza of another kind of stream");
+		return;
+	}
+	switch (f->kind) {
+	case FRAME_MESSAGE:
+	case FRAME_PRESENCE:
+	case FRAME_IQ:
+		if (f->flags & FRAME_PREFIXED)
+			stream_fail(s, "bad-namespace-prefix", NULL, "a stanza with a prefix");
+		else
+			router_from_backend(c, f);
+		break;
+	case FRAME_STREAM:
+		STATS_INC(&s->w->stats, stream_errors_received);
+		stream_end(s, "the component sent a stream error");
+		break;
+	default:
+		STATS_INC(&s->w->stats, ignored_elements);
+	}
+}
+
+static void component_writable(struct stream *s)
+{
+	struct component *c = container_of(s, struct component, s);
+
+	if (c->route)
+		route_room(c->route);
+}
+
+static void component_timeout(struct stream *s)
+{
+	stream_fail(s, "connection-timeout", NULL, "the component did not log in in time");
+}
+
+/* -- what was queued on a link that died -- */
+
+struct unsent {
+	struct component *c;
+	char *bytes;
+	size_t n, cap, handed;
+	const char *start;
+};
+
+static void unsent_add(void *ctx, struct span piece)
+{
+	struct unsent *u = ctx;
+
+	if (!u->bytes)
+		u->bytes = mem_try_alloc(u->cap + SCAN_PAD);
+	if (!u->bytes || u->n + piece.n > u->cap)
+		return;
+	memcpy(u->bytes + u->n, piece.p, piece.n);
+	u->n += piece.n;
+}
+
+static void unsent_stanza(void *ctx, const struct frame *f)
+{
+	struct unsent *u = ctx;
+
+	if ((size_t)(f->p - u->bytes) < u->handed)
+		STATS_INC(&u->c->s.w->stats, in_doubt);
+	else
+		route_repark(u->c->route, span_of(f->p, f->len));
+}
+
+/* delivered + bounced + in doubt = accepted: what the kernel had is in doubt, the rest waits for
+ * the next login. */
+static void component_keep_unsent(struct component *c)
+{
+	struct unsent u = { .c = c };
+
+	u.cap = conn_queued(c->s.conn) + OUTQ_SEGMENT;
+	if (!conn_unsent(c->s.conn, &u.handed, unsent_add, &u) || !u.bytes)
+		return;
+	memset(u.bytes + u.n, 0, SCAN_PAD);
+	router_each_stanza(span_of(u.bytes, u.n), unsent_stanza, &u);
+	mem_free(u.bytes);
+}
+
+static void component_closed(struct stream *s, int err, const char *why)
+{
+	struct component *c = container_of(s, struct component, s);
+	char peer[ADDR_TEXT];
+
+	addr_format(conn_peer(s->conn), peer);
+	LOG(c->route ? LOG_WARN : LOG_INFO, "component-down", why, LF_STR("peer", peer),
+		LF_STR("backend", c->backend ? c->backend : ""), LF_INT("errno", -err));
+	if (c->route) {
+		component_keep_unsent(c);
+		route_down(c->route);
+	}
+	stream_release(s);
+	mem_free(c->backend);
+	mem_free(c);
+}
+
+static const struct stream_ops component_ops = {
+	.kind = "component",
+	.header = component_header,
+	.frame = component_frame,
+	.open = component_open_stream,
+	.writable = component_writable,
+	.closed = component_closed,
+	.timeout = component_timeout,
+};
+
+bool component_accept(void *ctx, int fd, const struct addr *peer)
+{
+	struct worker *w = ctx;
+	struct component *c = mem_try_zalloc(sizeof(*c));
+	struct conn *conn = conn_adopt(w->conns, fd, peer, &stream_conn_ops, NULL);
+
+	if (conn && c && stream_init(&c->s, w, conn, &component_ops, LIMIT_STANZA_UNAUTH)) {
+		rand_stream_id(c->id);
+		stream_set_timer(&c->s, TIMEOUT_HEADER_MS);
+		return true;
+	}
+	STATS_INC(&w->stats, refused_limit);
+	LOG(LOG_WARN, "connection-refused", "no room for another component (--max-conns)",
+		LF_STR("kind", "component"));
+	mem_free(c);
+	if (conn)
+		conn_abort(conn, -ENOMEM, "no memory");
+	return true;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the operator asked for: the command line and --config FILE. One table in
+ * config.c gives each flag its name, kind, default, unit, range and sentence;
+ * parsing, --help and docs/configuration.md come from it. Read once at start by
+ * the main thread, constant afterwards; any thread reads it.
+ */
+#ifndef SLUICE_CORE_CONFIG_H
+#define SLUICE_CORE_CONFIG_H
+
+#include <stdio.h>
+
+#include "core/base/addr.h"
+#include "core/base/log.h"
+#include "dialback/receive.h"
+#include "net/resolve.h"
+
+enum tls_policy { TLS_REQUIRED, TLS_OPTIONAL, TLS_OFF };
+enum pair_check { PAIR_CHECK_STRICT, PAIR_CHECK_SENDER };
+
+struct config {
+	char *name; /* the router's own domain, canonical */
+	struct addr *listen;
+	unsigned n_listen;
+	struct addr *component_listen;
+	unsigned n_component_listen;
+	bool backend_public; /* component_listen may be reachable from everywhere */
+	char *routes; /* path of the registry; NULL only with `check` */
+	char *policy; /* path, or NULL */
+	char *secret_file; /* path, or NULL: random */
+	struct addr *dns;
+	unsigned n_dns;
+	struct resolve_fixed *peer;
+	unsigned n_peer;
+	struct addr_net *allow_peer_net;
+	unsigned n_allow_peer_net;
+	struct addr_net *deny_addr;
+	unsigned n_deny_addr;
+	struct addr_ports *deny_port;
+	unsigned n_deny_port;
+	enum tls_policy tls;
+	enum pair_check pair_check;
+	enum invalid_policy invalid_policy;
+	uint64_t workers;
+	uint64_t max_stanza, max_pairs_per_stream, max_conns, max_unauth_per_ip; /* bytes, counts */
+	uint64_t queue_bytes, mem_budget; /* bytes */
+	uint64_t drain_ms;
+	enum log_format log_format;
+	enum log_level log_level;
+	bool check; /* --check: report and exit */
+};
+
+enum config_result {
+	CONFIG_RUN,
+	CONFIG_EXIT, /* --help or --version was printed to out: exit 0 */
+	CONFIG_ERROR, /* said on err what is wrong and how to put it right: exit 64 (EX_USAGE) */
+};
+
+/*
+ * argv as main() got it. Fills *c with defaults first. With --check a missing --routes and the
+ * default of --tls are let through: diag_check() reports them. config_free() is harmless after any
+ * result.
+ */
+enum config_result config_parse(struct config *c, int argc, char **argv, FILE *out, FILE *err);
+void config_free(struct config *c);
+
+/* What --tls or a policy's tls= may say in this build. NULL: it may; else why not, in words. */
+const char *config_tls_refused(enum tls_policy tls);
+
+/* The flag reference as Markdown, for docs/configuration.md. */
+void config_markdown(FILE *out);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/diag.h"
+
+#include <errno.h>
+#include <gnu/libc-version.h>
+#include <stdarg.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sysexits.h>
+
+#include "core/base/mem.h"
+#include "core/lines.h"
+#include "core/policy.h"
+#include "core/registry.h"
+#include "dialback/key.h"
+
+#ifndef SLUICE_SYSTEM_WOLFSSL
+#define SLUICE_SYSTEM_WOLFSSL 0
+#endif
+#ifndef SLUICE_JEMALLOC
+#define SLUICE_JEMALLOC 0
+#endif
+#ifndef SLUICE_VERSION
+#define SLUICE_VERSION "unknown"
+#endif
+
+#define OTHER_FILES 64 /* descriptors besides connections: rings, listeners, DNS, files */
+
+/* -- the report -- */
+
+enum verdict { FINE, NOTE, WRONG };
+
+struct report {
+	FILE *out;
+	unsigned wrong;
+};
+
+/* remedy: NULL when there is nothing to do. */
+PRINTF_LIKE(5, 6)
+static void say(struct report *r, enum verdict v, const char *what, const char *remedy,
+	const char *fmt, ...)
+{
+	static const char *const words[] = { "ok", "note", "WRONG" };
+	va_list ap;
+
+	fprintf(r->out, "%-6s %-14s ", words[v], what);
+	va_start(ap, fmt);
+	vfprintf(r->out, fmt, ap);
+	va_end(ap);
+	fputc('\n', r->out);
+	if (remedy)
+		fprintf(r->out, "%-6s %-14s -> %s\n", "", "", remedy);
+	r->wrong += v == WRONG;
+}
+
+/* -- the system -- */
+
+static void check_kernel(struct report *r)
+{
+	struct utsname u;
+
+	if (uname(&u) == 0)
+		say(r, FINE, "kernel", NULL, "%s %s %s", u.sysname, u.release, u.machine);
+	else
+		say(r, NOTE, "kernel", NULL, "unknown: %s", strerror(errno));
+}
+
+static void check_uring(struct report *r)
+{
+	const struct uring_opts opts = { 0 };
+	struct uring_failure why;
+	struct uring *u = uring_open(&opts, &why);
+
+	if (!u) {
+		say(r, WRONG, "io_uring", why.remedy, "%s", why.cause);
+		return;
+	}
+	say(r, FINE, "io_uring", NULL, "%s", uring_level_name(uring_level(u)));
+	uring_close(u);
+}
+
+static void limit_format(rlim_t limit, char out[24])
+{
+	if (limit == RLIM_INFINITY)
+		snprintf(out, 24, "unlimited");
+	else
+		snprintf(out, 24, "%llu", (unsigned long long)limit);
+}
+
+/* The hard limit counts: the router raises its soft one to it. */
+static void check_open_files(struct report *r, const struct config *c)
+{
+	struct rlimit lim;
+	char hard[24];
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) != 0) {
+		say(r, NOTE, "open files", NULL, "unknown: %s", strerror(errno));
+		return;
+	}
+	limit_format(lim.rlim_max, hard);
+	if (lim.rlim_max == RLIM_INFINITY || lim.rlim_max >= c->max_conns + OTHER_FILES)
+		say(r, FINE, "open files", NULL, "hard limit %s, enough for --max-conns %llu", hard,
+			(unsigned long long)c->max_conns);
+	else
+		say(r, NOTE, "open files",
+			"raise the hard limit (systemd: LimitNOFILE=, ulimit -Hn) or lower --max-conns",
+			"hard limit %s, too few for --max-conns %llu and %d others: connections "
+			"will be refused",
+			hard, (unsigned long long)c->max_conns, OTHER_FILES);
+}
+
+static void check_memlock(struct report *r)
+{
+	struct rlimit lim;
+	char soft[24];
+
+	if (getrlimit(RLIMIT_MEMLOCK, &lim) != 0)
+		return;
+	limit_format(lim.rlim_cur, soft);
+	say(r, FINE, "locked memory", NULL, "limit %s%s", soft,
+		lim.rlim_cur == RLIM_INFINITY ? "" : " bytes");
+}
+
+/* -- the build -- */
+
+/* Versions of the other libraries are known to the files that include their headers only. */
+static void check_build(struct report *r)
+{
+	say(r, FINE, "sluice", NULL, "%s", SLUICE_VERSION);
+	if (SLUICE_SYSTEM_WOLFSSL)
+		say(r, NOTE, "wolfSSL", "build with the tuned one: scripts/setup.sh",
+			"the system's library, without AES instructions and the checks that "
+			"authentication by certificate rests on");
+	else
+		say(r, FINE, "wolfSSL", NULL, "the tuned build");
+	say(r, FINE, "allocator", NULL, "%s", SLUICE_JEMALLOC ? "jemalloc" : "the C library's");
+	say(r, FINE, "glibc", NULL, "%s", gnu_get_libc_version());
+}
+
+/* -- the configuration -- */
+
+static void check_tls(struct report *r, const struct config *c)
+{
+	const char *refused = config_tls_refused(c->tls);
+
+	if (refused)
+		say(r, WRONG, "TLS", "say --tls off", "--tls was not given, and %s", refused);
+	else
+		say(r, NOTE, "TLS", NULL, "off: streams with other servers are in clear text");
+}
+
+static void check_registry(struct report *r, const struct config *c)
+{
+	struct registry *registry;
+	char why[512];
+
+	if (!c->routes) {
+		say(r, WRONG, "registry", "--routes FILE names the backends and domains",
+			"none given");
+		return;
+	}
+	registry = registry_load(c->routes, why);
+	if (!registry) {
+		say(r, WRONG, "registry", "correct the file; docs/configuration.md has its format",
+			"%s", why);
+		return;
+	}
+	say(r, FINE, "registry", NULL, "%s: %u backends, %u domains", c->routes,
+		registry_backends(registry), registry_hosts(registry));
+	if (registry_backends(registry) && !c->n_component_listen)
+		say(r, NOTE, "backends", "--component-listen ADDR:PORT",
+			"no listener for components: no backend can log in");
+	registry_free(registry);
+}
+
+static void check_policy(struct report *r, const struct config *c)
+{
+	char why[512];
+	struct policy *policy;
+
+	if (!c->policy) {
+		say(r, FINE, "policy", NULL, "none: all domains alike");
+		return;
+	}
+	policy = policy_load(c->policy, c->tls, why);
+	if (policy)
+		say(r, FINE, "policy", NULL, "%s", c->policy);
+	else
+		say(r, WRONG, "policy", "correct the file; docs/configuration.md has its format",
+			"%s", why);
+	policy_free(policy);
+}
+
+static void check_secret_text(struct report *r, const char *path, struct span text)
+{
+	const char *remedy = "write one secret a line; openssl rand -hex 32 makes one";
+	const char *why = "";
+	struct secrets *secrets = secrets_parse(text, &why);
+	struct stat st;
+
+	if (!secrets) {
+		say(r, WRONG, "secret file", remedy, "%s: %s", path, why);
+		return;
+	}
+	say(r, FINE, "secret file", NULL, "%s: mode %04o, secrets: %u", path,
+		stat(path, &st) == 0 ? st.st_mode & 07777 : 0, secrets_count(secrets));
+	secrets_free(secrets);
+}
+
+static void check_secret_file(struct report *r, const struct config *c)
+{
+	char why[LINES_WHY], *text;
+	size_t len;
+
+	if (!c->secret_file) {
+		say(r, FINE, "secret file", NULL, "none: random at start, good for one node");
+		return;
+	}
+	text = lines_secret(c->secret_file, &len, why);
+	if (!text) {
+		say(r, WRONG, "secret file",
+			"a regular file that its owner alone may read: chmod 600", "%s", why);
+		return;
+	}
+	check_secret_text(r, c->secret_file, span_of(text, len));
+	mem_wipe(text, len);
+	mem_free(text);
+}
+
+int diag_check(const struct config *c, FILE *out)
+{
+	struct report r = { .out = out };
+
+	check_kernel(&r);
+	check_uring(&r);
+	check_open_files(&r, c);
+	check_memlock(&r);
+	check_build(&r);
+	check_tls(&r, c);
+	check_registry(&r, c);
+	check_policy(&r, c);
+	check_secret_file(&r, c);
+	if (r.wrong)
+		fprintf(out, "sluice would not run: %u wrong\n", r.wrong);
+	else
+		fputs("sluice would run\n", out);
+	/* A script that reads the report must not take half of it for the whole. */
+	return fflush(out) == 0 && !r.wrong ? EX_OK : EX_CONFIG;
+}
+
+int diag_uring_refused(const struct uring_failure *why, FILE *err)
+{
+	fprintf(err,
+		"sluice: io_uring cannot be used, and there is no other way to wait for the network\n"
+		"  cause:  %s\n"
+		"  remedy: %s\n"
+		"  test:   sluice --check says whether it helped\n",
+		why->cause, why->remedy);
+	return EX_CONFIG;
+}

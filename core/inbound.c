@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/inbound.h"
+
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/claims.h"
+#include "core/negotiate.h"
+#include "core/router.h"
+#include "core/worker.h"
+
+static const struct stream_ops inbound_ops;
+
+struct inbound *inbound_of(struct stream *s)
+{
+	return s->ops == &inbound_ops ? container_of(s, struct inbound, s) : NULL;
+}
+
+/* Out of the count of strangers: it has proven a domain, or it ends. */
+static void inbound_uncount(struct inbound *in)
+{
+	if (in->counted)
+		ipcount_give(in->s.w->unauthenticated, conn_peer(in->s.conn));
+	in->counted = false;
+}
+
+void inbound_proven(struct inbound *in)
+{
+	inbound_uncount(in);
+	in->strict_close = false;
+	scan_set_max(in->s.scan, (uint32_t)in->s.w->config->max_stanza);
+	stream_set_timer(&in->s, TIMEOUT_IDLE_IN_MS);
+}
+
+void inbound_pause(struct inbound *in, enum inbound_pause why)
+{
+	in->pausing |= why;
+	stream_pause(&in->s);
+}
+
+void inbound_resume(struct inbound *in, enum inbound_pause why)
+{
+	in->pausing &= (uint8_t)~why;
+	if (!in->pausing)
+		stream_resume(&in->s);
+}
+
+static void inbound_room(struct route_waiter *waiter)
+{
+	inbound_resume(container_of(waiter, struct inbound, waiter), PAUSE_ROUTE);
+}
+
+/* -- header -- */
+
+static void inbound_say_header(struct inbound *in, struct span from, struct span to,
+	bool versioned)
+{
+	char buf[2 * LIMIT_DOMAIN * 6 + 512];
+	struct writer w = WRITER(buf);
+
+	header_write(&w, from, to, span_str(in->asker.id), versioned);
+	if (versioned)
+		writer_lit(&w, "<stream:features><dialback xmlns='urn:xmpp:features:dialback'>"
+			       "<errors/></dialback></stream:features>");
+	in->s.header_sent = true;
+	stream_say(&in->s, writer_span(&w));
+}
+
+/* Our header in front of an error: the peer's may not have been understood (O-23). */
+static void inbound_open(struct stream *s)
+{
+	struct inbound *in = container_of(s, struct inbound, s);
+	char buf[LIMIT_DOMAIN * 6 + 512];
+	struct writer w = WRITER(buf);
+
+	if (s->header_sent)
+		return;
+	header_write(&w, span_str(s->w->config->name), SPAN_NONE, span_str(in->asker.id), true);
+	s->header_sent = true;
+	stream_say(s, writer_span(&w));
+}
+
+static void inbound_keep_lang(struct inbound *in, struct span lang)
+{
+	struct writer w = WRITER(in->lang);
+
+	if (lang.n == 0 || lang.n > LIMIT_LANG)
+		return;
+	writer_attr(&w, "xml:lang", lang);
+	in->lang_len = w.overflow ? 0 : (uint8_t)w.n;
+}
+
+/* Whom the header is addressed to decides whether there is a stream at all (rules 1.2, 1.8). */
+static const char *inbound_target_fault(struct inbound *in, const struct header *h)
+{
+	const struct host *host;
+
+	if (h->to.len == 0)
+		return h->versioned ? "improper-addressing" : NULL;
+	host = registry_find(in->s.w->hosting->registry, domain_span(&h->to));
+	if (!host)
+		return "host-unknown";
+	return host->kind == HOST_GONE ? "host-gone" : NULL;
+}
+
+static void inbound_header(struct stream *s, const struct element *e)
+{
+	struct inbound *in = container_of(s, struct inbound, s);
+	struct header h;
+	const char *why = "the header is addressed to no domain that is hosted here";
+	const char *fault = header_read(&h, e, s->scan, &why);
+
+	if (!fault)
+		fault = inbound_target_fault(in, &h);
+	if (fault) {
+		stream_fail(s, fault, NULL, why);
+		return;
+	}
+	inbound_keep_lang(in, h.lang);
+	inbound_say_header(in, h.to.len ? domain_span(&h.to) : span_str(s->w->config->name),
+		domain_span(&h.from), h.versioned);
+	stream_set_timer(s, TIMEOUT_UNAUTH_MS);
+}
+
+/* -- elements -- */
+
+static void inbound_refuse_tls(struct stream *s)
+{
+	stream_say(s, SPAN_LIT("<failure xmlns='" NS_TLS "'/>"));
+	stream_end(s, "the peer asked for STARTTLS, which is off");
+}
+
+/* Foreign elements are ignored for the sake of the other pairs, up to a bound (rule 1.9). */
+static void inbound_foreign(struct inbound *in, const struct frame *f)
+{
+	const struct element *e = stream_element(&in->s, f);
+
+	if (!e)
+		return;
+	if (element_is(e, NS_TLS, "starttls")) {
+		inbound_refuse_tls(&in->s);
+		return;
+	}
+	if (element_is(e, NS_SASL, "auth")) {
+		stream_say(&in->s, SPAN_LIT("<failure xmlns='" NS_SASL
+					    "'><encryption-required/></failure>"));
+		return;
+	}
+	STATS_INC(&in->s.w->stats, ignored_elements);
+	if (++in->foreign > LIMIT_UNKNOWN_ELEMENTS)
+		stream_fail(&in->s, "unsupported-stanza-type", NULL,
+			"too many elements that are no stanzas");
+}
+
+static void inbound_stream_element(struct inbound *in, const struct frame *f)
+{
+	const struct element *e = stream_element(&in->s, f);
+	char peer[ADDR_TEXT];
+
+	if (!e)
+		return;
+	if (!element_is(e, NS_STREAMS, "error")) {
+		inbound_foreign(in, f);
+		return;
+	}
+	STATS_INC(&in->s.w->stats, stream_errors_received);
+	addr_format(conn_peer(in->s.conn), peer);
+	LOG(LOG_WARN, "stream-error-received", "the peer ended its stream with an error",
+		LF_STR("peer", peer),
+		LF_SPAN("condition", e->child ? e->child->name : SPAN_LIT("none")));
+	stream_end(&in->s, "the peer sent a stream error");
+}
+
+static void inbound_frame(struct stream *s, const struct frame *f)
+{
+	struct inbound *in = container_of(s, struct inbound, s);
+
+	if (f->flags & FRAME_CONTENT_NS) {
+		stream_fail(s, "invalid-namespace", NULL, "a stanza of another kind of stream");
+		return;
+	}
+	switch (f->kind) {
+	case FRAME_MESSAGE:
+	case FRAME_PRESENCE:
+	case FRAME_IQ:
+		if (f->flags & FRAME_PREFIXED)
+			stream_fail(s, "bad-namespace-prefix", NULL, "a stanza with a prefix");
+		else
+			router_from_outside(in, f);
+		break;
+	case FRAME_DIALBACK:
+		claims_element(in, f);
+		break;
+	case FRAME_STREAM:
+		inbound_stream_element(in, f);
+		break;
+	case FRAME_CONTENT:
+		stream_fail(s, "unsupported-stanza-type", NULL,
+			"an element of jabber:server that is no stanza");
+		break;
+	default:
+		inbound_foreign(in, f);
+	}
+}
+
+/* -- life -- */
+
+/* Strangers have a minute, prolonged by each db:verify, but not for ever (7.5, T-R29). */
+static void inbound_unauthenticated(struct inbound *in)
+{
+	uint64_t now = in->s.w->now;
+	uint64_t latest = in->asked > in->opened ? in->asked : in->opened;
+	bool waiting = pairs_count(in->pairs, PAIR_VERIFYING) > 0;
+
+	if (in->strict_close) {
+		stream_end(&in->s, "no pair became valid after an invalid key");
+	} else if (now - in->opened >= TIMEOUT_UNAUTH_MAX_MS) {
+		stream_fail(&in->s, "connection-timeout", NULL, "never authenticated");
+	} else if (waiting || now - latest < TIMEOUT_UNAUTH_MS) {
+		stream_set_timer(&in->s, waiting ? TIMEOUT_UNAUTH_MS
+						 : latest + TIMEOUT_UNAUTH_MS - now);
+	} else {
+		stream_fail(&in->s, "connection-timeout", NULL, "not authenticated in time");
+	}
+}
+
+static void inbound_timeout(struct stream *s)
+{
+	struct inbound *in = container_of(s, struct inbound, s);
+	uint64_t idle = s->w->now - s->last_input;
+
+	if (s->state == STREAM_OPENING)
+		stream_fail(s, "connection-timeout", NULL, "no stream header in time");
+	else if (pairs_count(in->pairs, PAIR_VALID) == 0)
+		inbound_unauthenticated(in);
+	else if (idle < TIMEOUT_IDLE_IN_MS)
+		stream_set_timer(s, TIMEOUT_IDLE_IN_MS - idle);
+	else
+		stream_end(s, "idle");
+}
+
+static void inbound_closed(struct stream *s, int err, const char *why)
+{
+	struct inbound *in = container_of(s, struct inbound, s);
+	char peer[ADDR_TEXT];
+
+	addr_format(conn_peer(s->conn), peer);
+	LOG(LOG_INFO, "inbound-closed", why, LF_STR("peer", peer), LF_INT("errno", -err),
+		LF_INT("pairs", pairs_count(in->pairs, PAIR_VALID)));
+	STATS_INC(&s->w->stats, streams_ended);
+	verifier_cancel_all(s->w->verifier, &in->asker);
+	inbound_uncount(in);
+	list_del(&in->waiter.link);
+	list_del(&in->resume);
+	pairs_free(in->pairs);
+	stream_release(s);
+	mem_free(in);
+}
+
+static const struct stream_ops inbound_ops = {
+	.kind = "inbound",
+	.header = inbound_header,
+	.frame = inbound_frame,
+	.open = inbound_open,
+	.closed = inbound_closed,
+	.timeout = inbound_timeout,
+};
+
+/* Refused before a byte is read: no stream exists that could carry an error. */
+static void inbound_refuse(struct worker *w, const struct addr *peer, const char *why)
+{
+	char text[ADDR_TEXT];
+
+	STATS_INC(&w->stats, refused_limit);
+	addr_format(peer, text);
+	LOG(LOG_WARN, "connection-refused", why, LF_STR("peer", text));
+}
+
+static bool inbound_start(struct inbound *in, struct worker *w, struct conn *c)
+{
+	in->pairs = pairs_new((uint32_t)w->config->max_pairs_per_stream);
+	if (!in->pairs)
+		return false;
+	if (!stream_init(&in->s, w, c, &inbound_ops, LIMIT_STANZA_UNAUTH)) {
+		pairs_free(in->pairs);
+		return false;
+	}
+	rand_stream_id(in->asker.id);
+	in->asker.source = *conn_peer(c);
+	asker_init(&in->asker, in);
+	in->opened = w->now;
+	in->counted = true;
+	list_init(&in->resume);
+	list_init(&in->waiter.link);
+	in->waiter.fn = inbound_room;
+	stream_set_timer(&in->s, TIMEOUT_HEADER_MS);
+	STATS_INC(&w->stats, streams_in);
+	return true;
+}
+
+bool inbound_accept(void *ctx, int fd, const struct addr *peer)
+{
+	struct worker *w = ctx;
+	struct inbound *in;
+	struct conn *c;
+
+	/* The connection's user is set by stream_init: until then no callback can come. */
+	c = conn_adopt(w->conns, fd, peer, &stream_conn_ops, NULL);
+	if (!c) {
+		inbound_refuse(w, peer, "the limit of connections is reached (--max-conns)");
+		return true;
+	}
+	if (!ipcount_take(w->unauthenticated, peer, w->config->max_unauth_per_ip)) {
+		inbound_refuse(w, peer,
+			"too many unauthenticated streams from one address (--max-unauth-per-ip)");
+		conn_set_user(c, NULL);
+		conn_abort(c, 0, "refused");
+		return true;
+	}
+	in = mem_try_zalloc(sizeof(*in));
+	if (!in || !inbound_start(in, w, c)) {
+		inbound_refuse(w, peer, "no memory for another stream");
+		ipcount_give(w->unauthenticated, peer);
+		mem_free(in);
+		conn_set_user(c, NULL);
+		conn_abort(c, -ENOMEM, "no memory");
+	}
+	return true;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Stream headers of server-to-server streams: reads the peer's (RFC 6120 section
+ * 4.7, protocol rules 1.1, 1.2 and 1.8) and writes ours (templates B1 and B2).
+ * Pure; owner thread of the stream.
+ */
+#ifndef SLUICE_CORE_NEGOTIATE_H
+#define SLUICE_CORE_NEGOTIATE_H
+
+#include "core/base/domain.h"
+#include "xml/element.h"
+#include "xml/scan.h"
+#include "xml/writer.h"
+
+#define NS_STREAMS "http://etherx.jabber.org/streams"
+#define NS_SERVER "jabber:server"
+#define NS_COMPONENT "jabber:component:accept"
+#define NS_DIALBACK "jabber:server:dialback"
+#define NS_TLS "urn:ietf:params:xml:ns:xmpp-tls"
+#define NS_SASL "urn:ietf:params:xml:ns:xmpp-sasl"
+
+struct header {
+	struct domain from, to; /* canonical; len 0: absent */
+	struct span id; /* as the peer wrote it, unescaped; of the element */
+	struct span lang;
+	bool versioned; /* has version='1.x'; else a peer of before RFC 3920 */
+	bool dialback; /* declares the dialback namespace */
+};
+
+/* NULL: h is filled in. Else the stream error that answers it, with *why in words. */
+const char *header_read(struct header *h, const struct element *e, const struct scan *scan,
+	const char **why);
+/* What RFC 3920 and 6120 demand of a header in that content namespace; part of header_read. */
+const char *header_shape(const struct element *e, const struct scan *scan, const char *content_ns,
+	const char **why);
+
+/* "1.0" and the like. False: no number. */
+bool version_parse(struct span s, unsigned *major, unsigned *minor);
+
+/* Our header. id: p == NULL for the initiating side; versioned: with version='1.0' and xml:lang. */
+void header_write(struct writer *w, struct span from, struct span to, struct span id,
+	bool versioned);
+
+/* Does the stream's header bind any prefix to this namespace? */
+bool header_declares(const struct scan *scan, const char *ns);
+
+#endif

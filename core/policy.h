@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The policy (--policy FILE), one rule a line, # comments:
+ *
+ *   peer DOMAIN RULE...      a remote domain, "*.example" for all below it
+ *   host DOMAIN RULE...      a domain hosted here
+ *   default RULE...          whatever has no rule of its own
+ *
+ * RULE: block | tls=required|optional|off | require-strong. The most specific
+ * entry gives all rules of a domain; what it does not mention comes from
+ * `default`. `default` cannot block: no rule could open it again. tls=required
+ * and tls=optional are refused in a build without a TLS engine
+ * (config_tls_refused). Immutable after load, any thread reads it.
+ */
+#ifndef SLUICE_CORE_POLICY_H
+#define SLUICE_CORE_POLICY_H
+
+#include "core/config.h"
+
+struct policy_rule {
+	bool block;
+	bool require_strong;
+	enum tls_policy tls;
+};
+
+struct policy;
+
+/* path NULL: only the default. NULL on any error, with file and line in `why`. */
+struct policy *policy_load(const char *path, enum tls_policy default_tls, char why[512]);
+void policy_free(struct policy *p);
+
+struct policy_rule policy_peer(const struct policy *p, struct span domain);
+struct policy_rule policy_host(const struct policy *p, struct span domain);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where stanzas for hosted domains go: one route per backend, with the link to it
+ * while it is up. While it is down stanzas are parked, in order, at most
+ * --queue-bytes of them and LIMIT_PARK_MS long; what does not fit or waits too
+ * long goes back to its sender. Routes are named like the backend and survive a
+ * reload that keeps it. Owner thread only.
+ */
+#ifndef SLUICE_CORE_ROUTE_H
+#define SLUICE_CORE_ROUTE_H
+
+#include "core/base/list.h"
+#include "core/bounce.h"
+#include "core/registry.h"
+#include "net/timer.h"
+
+struct component;
+struct route;
+struct routes;
+struct worker;
+
+struct routes *routes_new(struct worker *w); /* dies without memory */
+void routes_free(struct routes *rs); /* all links must be gone */
+
+/* The registry has changed: routes of backends that are gone end their links, and what they had
+ * parked is returned. Bumps the worker's route_gen. */
+void routes_reload(struct routes *rs);
+
+/* The route for a hosted domain's backend; NULL without memory. */
+struct route *route_of(struct routes *rs, const struct backend *b);
+
+struct component *route_link(const struct route *r);
+const char *route_name(const struct route *r);
+/* The link is up: what was parked is sent first. */
+void route_up(struct route *r, struct component *link);
+/* It is gone. */
+void route_down(struct route *r);
+
+enum route_result {
+	ROUTE_SENT,
+	ROUTE_PARKED,
+	ROUTE_FULL, /* not taken: resource-constraint */
+};
+
+/* One stanza in pieces, in the content namespace of components. overshoot: the source will be
+ * paused afterwards, so take it even though the queue is full. *full: the queue is. */
+enum route_result route_stanza(struct route *r, const struct span *pieces, unsigned n,
+	bool overshoot, bool *full) MUST_CHECK;
+
+/* A stanza that was queued on a link that died: parked before all others by route_down. Called in
+ * the order in which they were to be sent. */
+void route_repark(struct route *r, struct span stanza);
+
+/* Tell me (waiter->fn, once) when the route has room again, or is down. */
+struct route_waiter {
+	struct list link;
+	void (*fn)(struct route_waiter *w);
+};
+
+void route_wait(struct route *r, struct route_waiter *w);
+void route_room(struct route *r);
+
+#endif

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/router.h"
+
+#include "core/base/domain.h"
+#include "core/base/log.h"
+#include "core/component.h"
+#include "core/inbound.h"
+#include "core/splice.h"
+#include "core/worker.h"
+
+/* A source that fed another route this recently is not paused for one that is full: that would
+ * hold up its other pairs. */
+#define MIXED_MS 1000
+
+/* An address that needs more than a look at its raw bytes. */
+struct address {
+	char text[LIMIT_JID + 1]; /* decoded; the parts point into it */
+	struct jid jid;
+	struct domain domain;
+};
+
+static bool address_read(struct address *a, struct span raw)
+{
+	size_t n;
+
+	return jid_decode(raw, a->text, sizeof(a->text), &n) &&
+	       jid_split(span_of(a->text, n), &a->jid) && domain_parse(a->jid.domain, &a->domain);
+}
+
+/* -- bounces -- */
+
+static void bounce_to_backend(struct worker *w, const struct backend *b, struct span bounce)
+{
+	struct route *r = route_of(w->routes, b);
+	bool full;
+
+	if (r && route_stanza(r, &bounce, 1, true, &full) != ROUTE_FULL)
+		STATS_INC(&w->stats, bounced);
+	else
+		STATS_INC(&w->stats, bounce_undeliverable);
+}
+
+/* The error for a stanza, in the worker's scratch; empty when it must not be answered. */
+static struct span bounce_make(struct worker *w, const struct frame *f, enum stanza_error e,
+	const char *text)
+{
+	struct writer out = WRITER(w->bounce);
+
+	if (!bounce_wanted(f) ||
+		!bounce_write(&out, f, e, span_str(w->config->name), span_str(text))) {
+		STATS_INC(&w->stats, bounce_suppressed);
+		return SPAN_NONE;
+	}
+	LOG(LOG_INFO, "stanza-returned", text, LF_SPAN("from", f->from), LF_SPAN("to", f->to),
+		LF_STR("condition", stanza_error_name(e)));
+	return writer_span(&out);
+}
+
+/*
+ * Answers a stanza with an error. Its sender sits behind a backend of ours, or on another server
+ * to which a stream would have to be opened: that is not done for an error (rule 8.5).
+ */
+static void router_bounce(struct worker *w, const struct frame *f, enum stanza_error e,
+	const char *text)
+{
+	struct span bounce = bounce_make(w, f, e, text);
+	const struct host *host = NULL;
+	struct address from;
+
+	if (bounce.n == 0)
+		return;
+	if (address_read(&from, f->from))
+		host = registry_find(w->hosting->registry, domain_span(&from.domain));
+	if (host && host->kind == HOST_SERVED)
+		bounce_to_backend(w, host->backend, bounce);
+	else
+		STATS_INC(&w->stats, bounce_undeliverable);
+}
+
+struct returning {
+	struct worker *w;
+	enum stanza_error e;
+	const char *text;
+};
+
+static void router_return_one(void *ctx, const struct frame *f)
+{
+	const struct returning *r = ctx;
+
+	router_bounce(r->w, f, r->e, r->text);
+}
+
+void router_return(struct worker *w, struct span stanza, enum stanza_error e, const char *text)
+{
+	struct returning r = { w, e, text };
+
+	router_each_stanza(stanza, router_return_one, &r);
+}
+
+void router_each_stanza(struct span content, void (*fn)(void *ctx, const struct frame *f),
+	void *ctx)
+{
+	static const char header[] = "<stream:stream xmlns='jabber:component:accept'"
+				     " xmlns:stream='http://etherx.jabber.org/streams'>"
+				     "                                                                ";
+	const size_t header_len = sizeof(header) - 1 - SCAN_PAD;
+	struct scan *s = scan_new(LIMIT_STANZA * 2);
+	struct frame f;
+	size_t at = 0;
+
+	if (!s || scan(s, header, header_len, &f) != SCAN_HEADER) {
+		scan_free(s);
+		return;
+	}
+	while (at < content.n) {
+		enum scan_result r = scan(s, content.p + at, content.n - at, &f);
+
+		if (r == SCAN_FRAME && f.kind <= FRAME_IQ)
+			fn(ctx, &f);
+		if (r != SCAN_FRAME && r != SCAN_SPACE)
+			break;
+		at += f.len;
+	}
+	scan_free(s);
+}
+
+/* -- from other servers -- */
+
+void router_count_out(struct worker *w, size_t bytes)
+{
+	STATS_INC(&w->stats, stanzas_out);
+	STATS_ADD(&w->stats, bytes_routed, bytes);
+}
+
+/* May this source be stopped while the route is full? Only if it feeds nothing else. */
+static bool inbound_feeds_only(struct inbound *in, struct route *r)
+{
+	if (in->last_route != r) {
+		if (in->last_route)
+			in->mixed_until = in->s.w->now + MIXED_MS;
+		in->last_route = r;
+	}
+	return in->s.w->now >= in->mixed_until;
+}
+
+static void forward_outside(struct inbound *in, const struct frame *f, struct route *r,
+	const struct splice *edits)
+{
+	struct worker *w = in->s.w;
+	struct span pieces[SPLICE_PIECES];
+	unsigned n = splice_pieces(edits, pieces);
+	bool exclusive = inbound_feeds_only(in, r);
+	bool full;
+
+	STATS_INC(&w->stats, stanzas_in);
+	switch (route_stanza(r, pieces, n, exclusive, &full)) {
+	case ROUTE_SENT:
+		router_count_out(w, f->len);
+		break;
+	case ROUTE_PARKED:
+		break;
+	case ROUTE_FULL:
+		router_bounce(w, f, STANZA_RESOURCE_CONSTRAINT,
+			"too much is waiting for this domain");
+		return;
+	}
+	if (full && exclusive && !(in->pausing & PAUSE_ROUTE)) {
+		inbound_pause(in, PAUSE_ROUTE);
+		route_wait(r, &in->waiter);
+	}
+}
+
+/* The route of a hosted domain; NULL after the stanza was answered. */
+static struct route *target_route(struct worker *w, const struct frame *f, struct span domain)
+{
+	const struct host *host = registry_find(w->hosting->registry, domain);
+	struct route *r;
+
+	if (!host || host->kind != HOST_SERVED) {
+		router_bounce(w, f, STANZA_REMOTE_SERVER_NOT_FOUND,
+			"the domain is no longer hosted here");
+		return NULL;
+	}
+	r = route_of(w->routes, host->backend);
+	if (!r)
+		router_bounce(w, f, STANZA_RESOURCE_CONSTRAINT, "no memory for the route");
+	return r;
+}
+
+/* The route of a pair, looked up again only after a reload. */
+static struct route *pair_route(struct inbound *in, const struct frame *f, struct pair *p)
+{
+	struct worker *w = in->s.w;
+
+	if (likely(p->route && p->route_gen == w->route_gen))
+		return p->route;
+	p->route = target_route(w, f, pair_to(in->pairs, p));
+	p->route_gen = w->route_gen;
+	return p->route;
+}
+
+/* Faults of the stanza itself that go back to its sender. False: it was answered. */
+static bool stanza_sound(struct worker *w, const struct frame *f, const struct jid *from,
+	const struct jid *to)
+{
+	if (f->kind == FRAME_IQ && !span_is(f->type, "get") && !span_is(f->type, "set") &&
+		!span_is(f->type, "result") && !span_is(f->type, "error")) {
+		router_bounce(w, f, STANZA_BAD_REQUEST, "an iq needs a type that exists");
+		return false;
+	}
+	if (unlikely(!jid_parts_valid(from) || !jid_parts_valid(to))) {
+		router_bounce(w, f, STANZA_JID_MALFORMED,
+			"a localpart or resource that addresses cannot have");
+		return false;
+	}
+	return true;
+}
+
+static void splice_common(struct splice *s, const struct frame *f, const struct scan *scan,
+	struct span lang)
+{
+	splice_init(s, f);
+	splice_lang(s, lang);
+	if (unlikely(f->root_prefixes))
+		splice_prefixes(s, scan);
+	if (unlikely(f->n_redeclared))
+		splice_content_ns(s);
+}
+
+/* An address in canonical form, into the worker's scratch. */
+static struct span address_canonical(struct writer *w, const struct address *a)
+{
+	char text[LIMIT_JID + 2 * LIMIT_DOMAIN];
+	struct writer plain = WRITER(text);
+	size_t start = w->n;
+
+	if (a->jid.local.p) {
+		writer_raw(&plain, a->jid.local);
+		writer_lit(&plain, "@");
+	}
+	writer_raw(&plain, domain_span(&a->domain));
+	if (a->jid.resource.p) {
+		writer_lit(&plain, "/");
+		writer_raw(&plain, a->jid.resource);
+	}
+	writer_attr(w, "", writer_span(&plain)); /* ` ='value'` */
+	return span_of(w->p + start + 3, w->n - start - 4);
+}
+
+/*
+ * The addresses are not in the spelling that backends compare with. Undecoded ones lose nothing
+ * but the domain's spelling; decoded ones are written anew as a whole (T-G32).
+ */
+static void splice_addresses(struct splice *s, struct worker *w, const struct frame *f,
+	const struct address *from, const struct address *to)
+{
+	struct writer out = WRITER(w->bounce);
+
+	splice_value(s, f->from, address_canonical(&out, from));
+	splice_value(s, f->to, address_canonical(&out, to));
+	BUG_ON(out.overflow);
+}
+
+/* The decision for a stanza whose pair the table does not know by this spelling (8.3). */
+static void outside_undecided(struct inbound *in, const struct frame *f, struct pair *p,
+	const struct address *from, const struct address *to)
+{
+	struct span sender = domain_span(&from->domain), target = domain_span(&to->domain);
+	const struct host *host;
+	struct splice edits;
+	struct route *r;
+
+	if (!p && !pairs_sender_valid(in->pairs, sender)) {
+		stream_fail(&in->s, "invalid-from", NULL,
+			"a stanza from a domain that was not proven on this stream");
+		return;
+	}
+	host = registry_find(in->s.w->hosting->registry, target);
+	if (!p && !host) {
+		stream_fail(&in->s, "host-unknown", NULL, "a stanza to a domain not hosted here");
+		return;
+	}
+	if (!p && host->kind == HOST_GONE) {
+		stream_fail(&in->s, "host-gone", NULL, "a stanza to a domain no longer hosted");
+		return;
+	}
+	if (!stanza_sound(in->s.w, f, &from->jid, &to->jid))
+		return;
+	if (!p && in->s.w->config->pair_check == PAIR_CHECK_STRICT) {
+		router_bounce(in->s.w, f, STANZA_FORBIDDEN,
+			"the sender's domain was proven for another domain only");
+		return;
+	}
+	r = p ? pair_route(in, f, p) : target_route(in->s.w, f, target);
+	if (!r)
+		return;
+	splice_common(&edits, f, in->s.scan, span_of(in->lang, in->lang_len));
+	splice_addresses(&edits, in->s.w, f, from, to);
+	forward_outside(in, f, r, &edits);
+}
+
+/* Unknown spelling, references in the address, or no such pair: by canonical form. */
+static void outside_slowly(struct inbound *in, const struct frame *f)
+{
+	struct address from, to;
+	struct pair *p;
+
+	if (pairs_count(in->pairs, PAIR_VALID) == 0) {
+		stream_fail(&in->s, "not-authorized", NULL,
+			"a stanza before any domain was proven");
+		return;
+	}
+	if (!address_read(&from, f->from) || !address_read(&to, f->to)) {
+		stream_fail(&in->s, "improper-addressing", NULL,
+			"a stanza without from and to of valid domains");
+		return;
+	}
+	p = pairs_get(in->pairs, domain_span(&from.domain), domain_span(&to.domain));
+	if (p && p->state != PAIR_VALID)
+		p = NULL;
+	if (p && !(f->flags & FRAME_ADDR_DECODED))
+		pairs_remember(in->pairs, p, jid_domain(f->from), jid_domain(f->to));
+	outside_undecided(in, f, p, &from, &to);
+}
+
+void router_from_outside(struct inbound *in, const struct frame *f)
+{
+	struct pairs_hit hit = { NULL, false };
+	struct splice edits;
+	struct route *r;
+	struct jid from, to;
+
+	if (likely(!(f->flags & FRAME_ADDR_DECODED) && jid_split(f->from, &from) &&
+		    jid_split(f->to, &to)))
+		hit = pairs_find(in->pairs, from.domain, to.domain);
+	if (unlikely(!hit.pair || hit.pair->state != PAIR_VALID)) {
+		outside_slowly(in, f);
+		return;
+	}
+	if (!stanza_sound(in->s.w, f, &from, &to))
+		return;
+	r = pair_route(in, f, hit.pair);
+	if (unlikely(!r))
+		return;
+	splice_common(&edits, f, in->s.scan, span_of(in->lang, in->lang_len));
+	if (unlikely(!hit.canonical)) {
+		splice_value(&edits, from.domain, pair_from(in->pairs, hit.pair));
+		splice_value(&edits, to.domain, pair_to(in->pairs, hit.pair));
+	}
+	forward_outside(in, f, r, &edits);
+}
+
+/* -- from backends -- */
+
+/* A sender that is not the backend's own: the link survives unless it speaks for one domain only,
+ * where such a stanza cannot be a slip of one tenant (rule 6.7, T-G28). */
+static void backend_overstepped(struct component *c, const struct frame *f,
+	const struct backend *own)
+{
+	struct span bounce;
+
+	LOG(LOG_WARN, "backend-overstepped", "a stanza from a domain that is not the backend's",
+		LF_STR("backend", c->backend), LF_SPAN("from", f->from));
+	if (own && own->domains == 1 && own->wildcards == 0) {
+		stream_fail(&c->s, "invalid-from", NULL,
+			"the component sent a stanza from another domain");
+		return;
+	}
+	bounce = bounce_make(c->s.w, f, STANZA_NOT_ALLOWED,
+		"this backend does not have the sender's domain");
+	if (bounce.n > 0 && component_write(c, &bounce, 1, true))
+		STATS_INC(&c->s.w->stats, bounced);
+}
+
+void router_from_backend(struct component *c, const struct frame *f)
+{
+	struct worker *w = c->s.w;
+	const struct backend *own = registry_backend_named(w->hosting->registry, c->backend);
+	const struct host *host;
+	struct address from, to;
+	struct splice edits;
+	struct span pieces[SPLICE_PIECES];
+	struct route *r;
+	bool full;
+
+	if (!address_read(&from, f->from) || !address_read(&to, f->to)) {
+		stream_fail(&c->s, "improper-addressing", NULL,
+			"a stanza without from and to of valid domains");
+		return;
+	}
+	STATS_INC(&w->stats, stanzas_from_backends);
+	host = registry_find(w->hosting->registry, domain_span(&from.domain));
+	if (!own || !host || host->kind != HOST_SERVED || host->backend != own) {
+		backend_overstepped(c, f, own);
+		return;
+	}
+	if (!stanza_sound(w, f, &from.jid, &to.jid))
+		return;
+	if (!hosting_serves(w->hosting, domain_span(&to.domain))) {
+		router_bounce(w, f, STANZA_REMOTE_SERVER_NOT_FOUND,
+			"streams to other servers are not opened yet");
+		return;
+	}
+	r = target_route(w, f, domain_span(&to.domain));
+	if (!r)
+		return;
+	splice_common(&edits, f, c->s.scan, span_of(c->lang, c->lang_len));
+	splice_addresses(&edits, w, f, &from, &to);
+	if (route_stanza(r, pieces, splice_pieces(&edits, pieces), false, &full) == ROUTE_FULL)
+		router_bounce(w, f, STANZA_RESOURCE_CONSTRAINT,
+			"too much is waiting for this domain");
+	else
+		STATS_INC(&w->stats, stanzas_local);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Counters of one worker. The owner adds, anyone reads: relaxed, monotonic since
+ * the start, no lock and no shared line written by two threads. One table gives
+ * the fields, their names in the log and their meaning in docs/operations.md.
+ */
+#ifndef SLUICE_CORE_STATS_H
+#define SLUICE_CORE_STATS_H
+
+#include <stdatomic.h>
+
+#include "core/base/base.h"
+
+#define STATS_TABLE(X)                                                                             \
+	X(streams_in, "streams accepted from other servers")                                       \
+	X(streams_ended, "of them, ended")                                                         \
+	X(stream_errors_sent, "streams that we ended with a stream error")                         \
+	X(stream_errors_received, "streams that a peer ended with a stream error")                 \
+	X(refused_limit, "connections refused at a limit (--max-conns, --max-unauth-per-ip)")      \
+	X(claims, "db:result requests received")                                                   \
+	X(pairs_valid, "domain pairs that became valid")                                           \
+	X(pairs_invalid, "domain pairs whose key was invalid")                                     \
+	X(pairs_error, "domain pairs refused with a dialback error")                               \
+	X(verify_answered, "db:verify requests answered as authoritative server")                  \
+	X(verify_withheld, "db:verify requests not answered: too many wrong keys from one source") \
+	X(ignored_dialback, "unsolicited or malformed dialback elements ignored")                  \
+	X(ignored_elements, "unknown depth-1 elements ignored")                                    \
+	X(stanzas_in, "stanzas accepted from other servers")                                       \
+	X(stanzas_out, "stanzas handed to backends")                                               \
+	X(bytes_routed, "bytes of stanzas handed to backends")                                     \
+	X(stanzas_parked, "stanzas kept for a backend that is down")                               \
+	X(stanzas_from_backends, "stanzas accepted from backends")                                 \
+	X(stanzas_local, "of them, for a domain hosted here")                                      \
+	X(bounced, "stanzas returned to their senders with an error")                              \
+	X(bounce_undeliverable, "bounces that would need a stream we do not open")                 \
+	X(bounce_suppressed, "failures that must not be answered (errors, results)")               \
+	X(in_doubt, "stanzas handed to the kernel for a connection that died")                     \
+	X(components_in, "component logins accepted")                                              \
+	X(components_refused, "component logins refused")                                          \
+	X(reloads, "successful reloads")                                                           \
+	X(reloads_failed, "reloads refused, old state kept")
+
+struct stats {
+#define STATS_FIELD(name, text) _Atomic uint64_t name;
+	STATS_TABLE(STATS_FIELD)
+#undef STATS_FIELD
+};
+
+/* Owner thread. */
+static inline void stats_bump(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+		memory_order_relaxed);
+}
+
+#define STATS_ADD(stats, field, n) stats_bump(&(stats)->field, (n))
+#define STATS_INC(stats, field) stats_bump(&(stats)->field, 1)
+
+/* Any thread: one log event with all counters that are not zero. */
+void stats_log(const struct stats *s);
+
+#endif

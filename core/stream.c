@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/stream.h"
+
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/worker.h"
+
+#define NS_STREAM_ERRORS "urn:ietf:params:xml:ns:xmpp-streams"
+
+/* A partial stanza at the end of a receive is the usual case and small: this much is kept. */
+#define CARRY_KEEP 4096
+
+static void stream_timer(struct timer *t, uint64_t now)
+{
+	struct stream *s = container_of(t, struct stream, timer);
+
+	(void)now;
+	if (s->state >= STREAM_ENDING)
+		conn_close(s->conn, "the peer did not close the stream in time");
+	else
+		s->ops->timeout(s);
+}
+
+bool stream_init(struct stream *s, struct worker *w, struct conn *conn,
+	const struct stream_ops *ops, uint32_t max_element)
+{
+	s->w = w;
+	s->conn = conn;
+	s->ops = ops;
+	s->scan = scan_new(max_element);
+	if (!s->scan)
+		return false;
+	s->carry = NULL;
+	s->carry_len = s->carry_cap = 0;
+	s->serial = ++w->serial;
+	s->last_input = w->now;
+	s->state = STREAM_OPENING;
+	s->header_sent = s->paused = s->feeding = false;
+	timer_init(&s->timer, stream_timer);
+	list_add_tail(&w->streams, &s->link);
+	conn_set_user(conn, s);
+	return true;
+}
+
+void stream_release(struct stream *s)
+{
+	timer_stop(&s->timer);
+	list_del(&s->link);
+	scan_free(s->scan);
+	mem_free(s->carry);
+	s->scan = NULL;
+	s->carry = NULL;
+}
+
+void stream_set_timer(struct stream *s, uint64_t ms_from_now)
+{
+	timer_set(s->w->wheel, &s->timer, s->w->now + ms_from_now);
+}
+
+void stream_say(struct stream *s, struct span xml)
+{
+	if (s->state >= STREAM_ENDING)
+		return;
+	if (!conn_say(s->conn, xml))
+		conn_abort(s->conn, -ENOMEM, "no memory for the answer");
+}
+
+/* Nothing may be said after this; the connection ends when the peer has closed, or in time. */
+static void stream_wind_down(struct stream *s, enum stream_state state)
+{
+	s->state = state;
+	stream_set_timer(s, TIMEOUT_CLOSE_MS);
+}
+
+void stream_fail(struct stream *s, const char *condition, const char *more, const char *why)
+{
+	char buf[512];
+	char peer[ADDR_TEXT];
+	struct writer w = WRITER(buf);
+
+	if (s->state >= STREAM_ENDING)
+		return;
+	s->ops->open(s);
+	writer_lit(&w, "<stream:error><");
+	writer_lit(&w, condition);
+	writer_lit(&w, " xmlns='" NS_STREAM_ERRORS "'/>");
+	if (more)
+		writer_lit(&w, more);
+	writer_lit(&w, "</stream:error></stream:stream>");
+	stream_say(s, writer_span(&w));
+	stream_wind_down(s, STREAM_FAILED);
+	STATS_INC(&s->w->stats, stream_errors_sent);
+	addr_format(conn_peer(s->conn), peer);
+	LOG(LOG_WARN, "stream-error-sent", why, LF_STR("kind", s->ops->kind),
+		LF_STR("peer", peer), LF_STR("condition", condition));
+}
+
+void stream_end(struct stream *s, const char *why)
+{
+	char peer[ADDR_TEXT];
+
+	if (s->state >= STREAM_ENDING)
+		return;
+	s->ops->open(s);
+	stream_say(s, SPAN_LIT("</stream:stream>"));
+	stream_wind_down(s, STREAM_ENDING);
+	addr_format(conn_peer(s->conn), peer);
+	LOG(LOG_DEBUG, "stream-ending", why, LF_STR("kind", s->ops->kind), LF_STR("peer", peer));
+}
+
+static void stream_scan_failed(struct stream *s)
+{
+	static const char *const condition[] = {
+		[SCAN_E_NONE] = "internal-server-error",
+		[SCAN_E_NOT_WELL_FORMED] = "not-well-formed",
+		[SCAN_E_RESTRICTED_XML] = "restricted-xml",
+		[SCAN_E_UNSUPPORTED_ENCODING] = "unsupported-encoding",
+		[SCAN_E_BAD_FORMAT] = "bad-format",
+		[SCAN_E_LIMIT] = "policy-violation",
+		[SCAN_E_TOO_BIG] = "policy-violation",
+		[SCAN_E_NO_MEMORY] = "resource-constraint",
+	};
+	enum scan_error e = scan_error(s->scan);
+
+	stream_fail(s, condition[e],
+		e == SCAN_E_TOO_BIG ? "<stanza-too-big xmlns='urn:xmpp:errors'/>" : NULL,
+		scan_reason(s->scan));
+}
+
+static void stream_header(struct stream *s, const struct frame *f)
+{
+	const char *why = NULL;
+	const struct element *e =
+		element_parse_header(s->w->elements, span_of(f->p, f->len), &why);
+
+	if (!e) {
+		stream_fail(s, "not-well-formed", NULL, why);
+		return;
+	}
+	s->state = STREAM_OPEN;
+	s->ops->header(s, e);
+}
+
+static void stream_peer_ended(struct stream *s)
+{
+	if (s->state < STREAM_ENDING)
+		stream_end(s, "the peer closed the stream");
+	s->state = STREAM_GONE;
+	conn_close(s->conn, "the stream was closed in order");
+}
+
+/* What one result of the scanner asks for. False: no more input may be looked at. */
+static bool stream_item(struct stream *s, enum scan_result r, const struct frame *f)
+{
+	switch (r) {
+	case SCAN_HEADER:
+		stream_header(s, f);
+		break;
+	case SCAN_FRAME:
+		s->ops->frame(s, f);
+		break;
+	case SCAN_CLOSE:
+		stream_peer_ended(s);
+		break;
+	case SCAN_ERROR:
+		stream_scan_failed(s);
+		return false;
+	case SCAN_SPACE:
+	case SCAN_MORE:
+		break;
+	}
+	return s->state < STREAM_FAILED && !s->paused;
+}
+
+/* Appends to what is carried; fails the stream without memory. */
+static bool stream_carry(struct stream *s, const char *p, size_t n)
+{
+	size_t need = s->carry_len + n + SCAN_PAD;
+
+	if (need > s->carry_cap) {
+		size_t cap = need < CARRY_KEEP ? CARRY_KEEP : need + need / 2;
+		char *grown = mem_try_realloc(s->carry, cap);
+
+		if (!grown) {
+			stream_fail(s, "resource-constraint", NULL, "no memory for the input");
+			return false;
+		}
+		s->carry = grown;
+		s->carry_cap = cap;
+	}
+	memcpy(s->carry + s->carry_len, p, n);
+	memset(s->carry + s->carry_len + n, 0, SCAN_PAD);
+	s->carry_len += n;
+	return true;
+}
+
+static void stream_uncarry(struct stream *s, size_t used)
+{
+	s->carry_len -= used;
+	memmove(s->carry, s->carry + used, s->carry_len + SCAN_PAD);
+	if (s->carry_len == 0 && s->carry_cap > CARRY_KEEP) {
+		mem_free(s->carry);
+		s->carry = NULL;
+		s->carry_cap = 0;
+	}
+}
+
+/* Items that lie whole in p[0..n). Returns the bytes done with; *go: may more be looked at? */
+static size_t stream_scan(struct stream *s, const char *p, size_t n, bool *go)
+{
+	size_t done = 0;
+
+	while (*go && done < n) {
+		struct frame f;
+		enum scan_result r = scan(s->scan, p + done, n - done, &f);
+
+		if (r == SCAN_MORE)
+			break;
+		*go = stream_item(s, r, &f);
+		if (r != SCAN_ERROR)
+			done += f.len;
+	}
+	return done;
+}
+
+/*
+ * Completes the carried item from p[0..n), in steps that double, so that little is copied of
+ * what follows it. Returns how much of p was used.
+ */
+static size_t stream_complete(struct stream *s, const char *p, size_t n, bool *go)
+{
+	size_t used = 0, step = 1024;
+
+	while (*go && s->carry_len > 0 && used < n) {
+		size_t take = n - used < step ? n - used : step;
+		size_t before = s->carry_len;
+		size_t done;
+
+		if (!stream_carry(s, p + used, take)) {
+			*go = false;
+			break;
+		}
+		done = stream_scan(s, s->carry, s->carry_len, go);
+		used += take;
+		step *= 2;
+		if (done == 0)
+			continue;
+		if (done >= before) {
+			/* The rest lies in p as well: go on there, without a copy. */
+			used -= s->carry_len - done;
+			done = s->carry_len;
+		}
+		stream_uncarry(s, done);
+	}
+	return used;
+}
+
+static void stream_feed(struct stream *s, const char *p, size_t n)
+{
+	bool go = s->state < STREAM_FAILED && !s->paused;
+	size_t used = 0;
+
+	s->feeding = true;
+	if (go && s->carry_len > 0)
+		used = stream_complete(s, p, n, &go);
+	if (go && s->carry_len == 0)
+		used += stream_scan(s, p + used, n - used, &go);
+	if (s->state < STREAM_FAILED && used < n)
+		(void)stream_carry(s, p + used, n - used);
+	s->feeding = false;
+}
+
+static void stream_on_input(struct conn *c, char *p, size_t n)
+{
+	struct stream *s = conn_user(c);
+
+	s->last_input = s->w->now;
+	stream_feed(s, p, n);
+}
+
+void stream_pause(struct stream *s)
+{
+	if (s->paused)
+		return;
+	s->paused = true;
+	conn_pause(s->conn);
+}
+
+void stream_resume(struct stream *s)
+{
+	if (!s->paused)
+		return;
+	s->paused = false;
+	if (s->state == STREAM_GONE)
+		return;
+	if (!s->feeding && s->carry_len > 0) {
+		bool go = s->state < STREAM_FAILED;
+		size_t done;
+
+		s->feeding = true;
+		done = stream_scan(s, s->carry, s->carry_len, &go);
+		stream_uncarry(s, done);
+		s->feeding = false;
+	}
+	if (!s->paused)
+		conn_resume(s->conn);
+}
+
+const struct element *stream_element(struct stream *s, const struct frame *f)
+{
+	const char *why = NULL;
+	const struct element *e = element_parse(s->w->elements, scan_root_decls(s->scan),
+		span_of(f->p, f->len), &why);
+
+	if (!e)
+		stream_fail(s, "not-well-formed", NULL, why);
+	return e;
+}
+
+static void stream_on_connected(struct conn *c)
+{
+	struct stream *s = conn_user(c);
+
+	s->ops->connected(s);
+}
+
+static void stream_on_writable(struct conn *c)
+{
+	struct stream *s = conn_user(c);
+
+	if (s->ops->writable)
+		s->ops->writable(s);
+}
+
+static void stream_on_closed(struct conn *c, int err, const char *why)
+{
+	struct stream *s = conn_user(c);
+
+	if (!s)
+		return; /* refused before there was a stream */
+	s->state = STREAM_GONE;
+	s->ops->closed(s, err, why);
+}
+
+const struct conn_ops stream_conn_ops = {
+	.connected = stream_on_connected,
+	.input = stream_on_input,
+	.writable = stream_on_writable,
+	.closed = stream_on_closed,
+};

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An XML stream over one connection: what inbound streams, component links and
+ * streams to authoritative servers have in common. It frames the input, keeps
+ * what is incomplete, sends headers and stream errors, and ends in one way.
+ *
+ * A stream is embedded in its kind's struct; stream_ops make the difference. It
+ * belongs to the worker of its connection, for life; `closed` is the last call
+ * and frees it. After stream_fail or stream_end the kind may go on using the
+ * stream until then; writes are simply dropped.
+ *
+ * Life (RFC 6120 sections 4.2 to 4.4):
+ *   OPENING  no header from the peer yet
+ *   OPEN     frames go to ops->frame
+ *   ENDING   we said </stream:stream>; the peer may still send stanzas
+ *   FAILED   we sent a stream error; what comes is dropped
+ *   GONE     the connection is being closed
+ */
+#ifndef SLUICE_CORE_STREAM_H
+#define SLUICE_CORE_STREAM_H
+
+#include "net/conn.h"
+#include "xml/element.h"
+#include "xml/scan.h"
+#include "xml/writer.h"
+
+struct worker;
+struct stream;
+
+enum stream_state { STREAM_OPENING, STREAM_OPEN, STREAM_ENDING, STREAM_FAILED, STREAM_GONE };
+
+struct stream_ops {
+	const char *kind; /* for the log */
+	/* The peer's header was parsed. The kind answers, fails or ends the stream. */
+	void (*header)(struct stream *s, const struct element *e);
+	/* One depth-1 element; f and what it points to are gone when this returns. */
+	void (*frame)(struct stream *s, const struct frame *f);
+	/* Sends our header if it was not sent yet: a stream error must not come before it. */
+	void (*open)(struct stream *s);
+	/* The output queue has room again; may be NULL. */
+	void (*writable)(struct stream *s);
+	/* A dialled connection is up; NULL for accepted ones. */
+	void (*connected)(struct stream *s);
+	/* The connection is gone. Frees the stream after stream_release. */
+	void (*closed)(struct stream *s, int err, const char *why);
+	/* The stream's timer fired. */
+	void (*timeout)(struct stream *s);
+};
+
+struct stream {
+	struct worker *w;
+	struct conn *conn;
+	const struct stream_ops *ops;
+	struct scan *scan;
+	char *carry; /* bytes of an incomplete item, and after a pause what follows it */
+	size_t carry_len, carry_cap;
+	struct timer timer;
+	struct list link; /* in the worker's list of streams */
+	uint64_t serial; /* never reused */
+	uint64_t last_input; /* ms */
+	uint8_t state; /* enum stream_state */
+	bool header_sent;
+	bool paused;
+	bool feeding; /* inside stream_feed: a resume must not recurse */
+};
+
+/* Takes the connection over (its user becomes s). False without memory: the caller aborts it. */
+bool stream_init(struct stream *s, struct worker *w, struct conn *conn,
+	const struct stream_ops *ops, uint32_t max_element) MUST_CHECK;
+/* The callbacks for conn_adopt and conn_dial; the user is the struct stream. */
+extern const struct conn_ops stream_conn_ops;
+/* Frees what stream_init made. From ops->closed. */
+void stream_release(struct stream *s);
+
+/* Our own words: headers, features, answers, errors. Dropped once the stream has ended. */
+void stream_say(struct stream *s, struct span xml);
+
+/*
+ * Ends the stream with an error (template B8): condition in xmpp-streams, and `more`, an
+ * application condition as XML, or NULL. why: for the log.
+ */
+void stream_fail(struct stream *s, const char *condition, const char *more, const char *why);
+/* Ends it in order: </stream:stream>, then waits for the peer's, at most TIMEOUT_CLOSE_MS. */
+void stream_end(struct stream *s, const char *why);
+
+void stream_set_timer(struct stream *s, uint64_t ms_from_now);
+
+/* Stops taking input, also in the middle of what has been received; nothing is lost. */
+void stream_pause(struct stream *s);
+void stream_resume(struct stream *s);
+
+/* The frame as a tree, within the namespaces of the stream's header. NULL: the stream has been
+ * failed. */
+const struct element *stream_element(struct stream *s, const struct frame *f);
+
+#endif

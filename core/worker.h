@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A worker: one thread with one ring, and all that belongs to it. Nothing in it
+ * is touched by another thread but `stats` (read), the control ring (written by
+ * the control thread) and the ring's wake-up.
+ */
+#ifndef SLUICE_CORE_WORKER_H
+#define SLUICE_CORE_WORKER_H
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "core/base/spsc.h"
+#include "core/bounce.h"
+#include "core/config.h"
+#include "core/hosting.h"
+#include "core/ipcount.h"
+#include "core/route.h"
+#include "core/stats.h"
+#include "dialback/authority.h"
+#include "dialback/verify.h"
+#include "net/conn.h"
+#include "net/dns.h"
+#include "net/listen.h"
+#include "net/resolve.h"
+#include "xml/element.h"
+
+/* From the control thread to a worker. */
+struct control {
+	enum { CONTROL_HOSTING, CONTROL_DRAIN, CONTROL_ABORT } what;
+	struct hosting *hosting; /* CONTROL_HOSTING: the worker's reference */
+};
+
+enum worker_start { WORKER_STARTING, WORKER_RUNNING, WORKER_REFUSED };
+
+struct worker {
+	/* what it was given; constant */
+	unsigned number;
+	const struct config *config;
+	const struct resolve_rules *rules; /* what may be dialled */
+	const struct secrets *secrets;
+
+	/* what it owns */
+	struct uring *ring;
+	struct timer_wheel *wheel;
+	struct conns *conns;
+	struct listeners *listeners;
+	struct dns *dns;
+	struct resolver *resolver;
+	struct verifier *verifier;
+	struct authority *authority;
+	struct element_parser *elements;
+	struct routes *routes;
+	struct ipcount *unauthenticated; /* inbound streams per source address */
+	struct stats stats;
+	struct list streams; /* all struct stream */
+	struct list resumable; /* inbound streams whose claims have shrunk */
+	struct hosting *hosting; /* registry and policy of this turn */
+	uint32_t route_gen; /* what pairs cached under an older one is looked up again */
+	uint64_t serial;
+	uint64_t now; /* ms; read once per turn */
+	char bounce[BOUNCE_MAX]; /* scratch of core/bounce.c's writers */
+
+	/* drain */
+	bool draining;
+	uint64_t drain_until;
+
+	/* the thread, and what the control thread may touch */
+	pthread_t thread;
+	struct spsc *inbox; /* struct control */
+	pthread_mutex_t lock; /* of start, and only until it runs */
+	pthread_cond_t started;
+	enum worker_start start;
+	struct uring_failure refused;
+	int exit_code; /* WORKER_REFUSED: EX_* */
+	_Atomic bool ended; /* its loop is over */
+};
+
+/*
+ * Starts the thread and waits until it listens. hosting: a reference that becomes the worker's.
+ * False: it has said on standard error why not; *exit_code is set.
+ */
+bool worker_start(struct worker *w, unsigned number, const struct config *config,
+	const struct resolve_rules *rules, const struct secrets *secrets, struct hosting *hosting,
+	int *exit_code);
+
+/* Control thread. False when the worker is too far behind: try again. */
+bool worker_tell(struct worker *w, const struct control *c);
+/* Any thread. Has its loop ended? */
+static inline bool worker_ended(const struct worker *w)
+{
+	return atomic_load_explicit(&w->ended, memory_order_acquire);
+}
+
+/* Control thread. Waits for its end and frees what it owned. */
+void worker_join(struct worker *w);
+
+#endif

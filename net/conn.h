@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * TCP connections of one worker on its ring. A connection belongs to the worker
+ * that accepted or dialled it, for life; all calls and callbacks are on that
+ * thread. It lives in a slab: completions name it by index and generation, and a
+ * slot is reused only when no operation on it is outstanding.
+ *
+ * Sending: at most one send in flight; what is written meanwhile is coalesced and
+ * goes out in one sendmsg at the end of the turn (conns_flush). Receiving:
+ * one oneshot receive into a provided buffer, a larger one when the last was full;
+ * a paused connection is simply not re-armed. Failure: `closed` is the last
+ * callback, comes exactly once per connection, never from inside a call of the
+ * user's, and always with the reason in words.
+ */
+#ifndef SLUICE_NET_CONN_H
+#define SLUICE_NET_CONN_H
+
+#include "core/base/addr.h"
+#include "net/bufring.h"
+#include "net/outq.h"
+#include "net/timer.h"
+#include "net/uring.h"
+
+struct conn;
+struct conns;
+
+struct conn_ops {
+	/* A dialled connection is up. */
+	void (*connected)(struct conn *c);
+	/* Bytes came; p[n .. n + BUFRING_PAD) is readable; gone when the call returns. */
+	void (*input)(struct conn *c, char *p, size_t n);
+	/* The queue has fallen to a quarter of queue_max after conn_write had failed. May be NULL. */
+	void (*writable)(struct conn *c);
+	/* The connection is no more: err is 0 after an orderly end, else -errno; why is static text.
+	 * conn_unsent() may be called from here. The user's memory is its own to free. */
+	void (*closed)(struct conn *c, int err, const char *why);
+};
+
+struct conns_opts {
+	unsigned max; /* connections */
+	unsigned bufs, buf_size; /* small receive buffers; 0: 1024 of 16 KiB */
+	unsigned big_bufs, big_size; /* for sockets that filled their last; 0: 64 of 64 KiB */
+	size_t mem_budget; /* bytes of all output queues */
+};
+
+struct conns_stats {
+	uint64_t opened, closed, bytes_in, bytes_out, sends, receives, no_buffers, stale;
+};
+
+struct conns *conns_new(struct uring *u, struct timer_wheel *wheel, const struct conns_opts *opts,
+	int *err);
+void conns_free(struct conns *cs); /* every connection must have closed */
+unsigned conns_count(const struct conns *cs);
+unsigned conns_max(const struct conns *cs);
+const struct conns_stats *conns_stats(const struct conns *cs);
+
+/* Once per turn, after all input was handled: one send for each connection that has output,
+ * and the end of those that are done. */
+void conns_flush(struct conns *cs, uint64_t now);
+/* Input bytes since the last call of conns_flush: the budget of a turn. */
+size_t conns_turn_bytes(const struct conns *cs);
+/* True when conns_flush would find work. */
+bool conns_dirty(const struct conns *cs);
+
+/* An accepted socket; takes fd over, closes it on failure. NULL: at the limit or no memory. */
+struct conn *conn_adopt(struct conns *cs, int fd, const struct addr *peer,
+	const struct conn_ops *ops, void *user);
+/* Dials; ends in `connected` or in `closed` (-ETIMEDOUT after TIMEOUT_CONNECT_MS). NULL with
+ * *err when it cannot even begin. */
+struct conn *conn_dial(struct conns *cs, const struct addr *peer, const struct conn_ops *ops,
+	void *user, uint64_t now, int *err);
+
+void *conn_user(const struct conn *c);
+void conn_set_user(struct conn *c, void *user);
+const struct addr *conn_peer(const struct conn *c);
+struct addr conn_local(const struct conn *c);
+size_t conn_queued(const struct conn *c); /* bytes not yet acknowledged by a completion */
+
+/* Bound of the output queue in bytes: beyond it conn_write refuses. Default: no bound but the
+ * worker's budget. */
+void conn_set_queue_max(struct conn *c, size_t bytes);
+
+enum conn_write_flag {
+	CONN_STANZA = 1, /* a stanza begins here (see conn_unsent) */
+	CONN_FORCE = 2, /* also beyond queue_max: the source will be paused */
+};
+
+/* Appends all pieces or none. False: over the bound, out of memory, or closing. */
+bool conn_write(struct conn *c, const struct span *pieces, unsigned n, unsigned flags) MUST_CHECK;
+/* What a stream says of itself (headers, results, errors): not subject to queue_max. False only
+ * without memory or after conn_close. */
+bool conn_say(struct conn *c, struct span s);
+
+void conn_pause(struct conn *c); /* no more input until conn_resume */
+void conn_resume(struct conn *c);
+bool conn_paused(const struct conn *c);
+
+/* Sends what is queued, then ends the connection in an orderly way; further writes are refused,
+ * further input is dropped. */
+void conn_close(struct conn *c, const char *why);
+/* Ends it now; unsent bytes are lost to the peer. */
+void conn_abort(struct conn *c, int err, const char *why);
+bool conn_closing(const struct conn *c);
+
+/* From `closed`: see outq_unsent(). */
+bool conn_unsent(const struct conn *c, size_t *handed, void (*fn)(void *ctx, struct span s),
+	void *ctx);
+
+#endif

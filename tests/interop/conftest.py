@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Real servers around the router; see lab.py for who is there."""
+
+import asyncio
+import inspect
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from lab import Lab  # noqa: E402
+
+TEST_SECONDS = 50
+LOG_TAIL = 12000
+
+
+async def _run(function, arguments, lab):
+    """A test that hangs must fail by itself, and leave no connection behind."""
+    try:
+        await asyncio.wait_for(function(**arguments), TEST_SECONDS)
+    finally:
+        if lab is not None:
+            await lab.leave()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Runs `async def` tests; Debian's pytest alone cannot."""
+    function = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(function):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    asyncio.run(_run(function, arguments, pyfuncitem.funcargs.get("lab")))
+    return True
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failure shows what each server wrote."""
+    report = (yield).get_result()
+    lab = getattr(item, "funcargs", {}).get("lab")
+    if report.failed and lab is not None:
+        for server in lab.servers:
+            report.sections.append((server.name, server.log()[-LOG_TAIL:]))
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """Only the resolver runs; everything is of this test alone."""
+    lab = Lab(tmp_path)
+    try:
+        lab.start_unbound()
+        yield lab
+    finally:
+        lab.stop()
+
+
+@pytest.fixture
+def router(lab):
+    return lab.start_router()
+
+
+@pytest.fixture
+def prosody(lab):
+    return lab.start_prosody()
+
+
+@pytest.fixture
+def jabberd2(lab):
+    return lab.start_jabberd2()

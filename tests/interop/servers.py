@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The programs under test, each in a folder and on ports of its own."""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+HOST = "127.0.0.1"
+START_SECONDS = 20
+STOP_SECONDS = 10
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def accepts(port):
+    try:
+        with socket.create_connection((HOST, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def wait_for(what, condition, seconds, every=0.02):
+    """Polls instead of sleeping: as fast as the machine, as patient as a loaded one."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < deadline, "%s: not within %d s" % (what, seconds)
+        time.sleep(every)
+
+
+class Server:
+    """One process; what it prints goes to a file, for the report of a failure."""
+
+    def __init__(self, name, folder, command, ports=(), ready_text="", env=None):
+        """Ready when all ports accept and the log holds ready_text."""
+        self.name = name
+        self.folder = folder
+        self.command = command
+        self.ports = ports
+        self.ready_text = ready_text
+        self.env = dict(os.environ, **(env or {}))
+        self.process = None
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log_file = folder / "output.log"
+
+    def start(self):
+        with open(self.log_file, "ab") as log:
+            # setpriv: no server outlives a test run that was killed.
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "--"] + [str(c) for c in self.command],
+                cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT)
+        wait_for("%s: ready" % self.name, self._is_ready, START_SECONDS)
+
+    def _is_ready(self):
+        assert self.process.poll() is None, "%s ended with status %d:\n%s" % (
+            self.name, self.process.returncode, self.log())
+        return all(accepts(port) for port in self.ports) and self.ready_text in self.log()
+
+    def signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def wait(self, seconds=STOP_SECONDS):
+        return self.process.wait(timeout=seconds)
+
+    def stop(self):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.signal(signal.SIGTERM)
+        try:
+            self.wait()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def log(self):
+        if not self.log_file.exists():
+            return ""
+        return self.log_file.read_text("utf-8", "replace")
+
+
+class Unbound(Server):
+    """A resolver that knows the tests' names and asks nobody else."""
+
+    CONFIG = """\
+server:
+    interface: {host}
+    port: {port}
+    do-ip6: no
+    access-control: 127.0.0.0/8 allow
+    chroot: ""
+    username: ""
+    directory: "{folder}"
+    pidfile: ""
+    use-syslog: no
+    do-daemonize: no
+    verbosity: 1
+    module-config: "iterator"
+    num-threads: 1
+    so-rcvbuf: 0
+    local-zone: "." static
+{records}
+remote-control:
+    control-enable: no
+"""
+
+    def __init__(self, folder, port, targets):
+        """targets: domain -> S2S port of the server that has it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = port
+        config = folder / "unbound.conf"
+        config.write_text(self.CONFIG.format(
+            host=HOST, port=port, folder=folder, records=self._records(targets)))
+        super().__init__("unbound", folder, ["/usr/sbin/unbound", "-d", "-c", config], [port])
+
+    @staticmethod
+    def _records(targets):
+        lines = []
+        for domain, port in targets.items():
+            lines.append("_xmpp-server._tcp.%s. 60 IN SRV 0 0 %d host.%s." % (domain, port, domain))
+            lines.append("host.%s. 60 IN A %s" % (domain, HOST))
+        return "\n".join("    local-data: '%s'" % line for line in lines)
+
+
+class Prosody(Server):
+    """Debian's Prosody as a remote server, in clear text."""
+
+    CONFIG = """\
+run_as_root = true
+daemonize = false
+pidfile = "{folder}/prosody.pid"
+data_path = "{folder}/data"
+certificates = "{folder}"
+plugin_paths = {{}}
+log = {{ {{ levels = {{ min = "debug" }}, to = "console" }} }}
+modules_enabled = {{ "roster", "saslauth", "dialback", "disco", "ping", "version" }}
+modules_disabled = {{ "tls", "s2s_auth_certs" }}
+authentication = "internal_plain"
+allow_unencrypted_plain_auth = true
+c2s_require_encryption = false
+s2s_require_encryption = false
+s2s_secure_auth = false
+interfaces = {{ "{host}" }}
+local_interfaces = {{ "{host}" }}
+c2s_ports = {{ {c2s} }}
+s2s_ports = {{ {s2s} }}
+c2s_direct_tls_ports = {{}}
+s2s_direct_tls_ports = {{}}
+component_ports = {{}}
+http_ports = {{}}
+https_ports = {{}}
+use_ipv6 = false
+unbound = {{
+    resolvconf = false,
+    forward = "{host}@{dns}",
+    -- libunbound would not ask on loopback, and answers for test. itself
+    options = {{ ["do-not-query-localhost:"] = "no", ["local-zone:"] = "test. transparent" }}
+}}
+{hosts}
+"""
+
+    def __init__(self, folder, dns, c2s, s2s, users):
+        """users: domain -> {name: password}."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.c2s, self.s2s = c2s, s2s
+        config = folder / "prosody.cfg.lua"
+        config.write_text(self.CONFIG.format(
+            folder=folder, host=HOST, dns=dns, c2s=c2s, s2s=s2s,
+            hosts="\n".join('VirtualHost "%s"' % domain for domain in users)))
+        for domain, accounts in users.items():
+            self._add_accounts(folder / "data", domain, accounts)
+        super().__init__("prosody", folder,
+                         ["/usr/bin/prosody", "--config", config, "-F"], [c2s, s2s])
+
+    @staticmethod
+    def _add_accounts(data, domain, accounts):
+        """Writes the files that `prosodyctl register` would, at once for all."""
+        folder = data / domain.replace(".", "%2e") / "accounts"
+        folder.mkdir(parents=True)
+        for name, password in accounts.items():
+            (folder / (name + ".dat")).write_text('return { ["password"] = "%s"; };\n' % password)
+
+
+class Router(Server):
+    """sluice itself."""
+
+    def __init__(self, folder, dns, listen, components, registry, secrets):
+        """secrets: file name -> component secret, beside the registry."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.registry = folder / "routes"
+        self.registry.write_text(registry)
+        for name, secret in dict(secrets, outer="a secret of the dialback tests").items():
+            self._write_secret(folder / name, secret)
+        super().__init__("sluice", folder, [
+            self._binary(), "--name", "edge.router.test",
+            "--listen", "%s:%d" % (HOST, listen),
+            "--component-listen", "%s:%d" % (HOST, components),
+            "--dns", "%s@%d" % (HOST, dns), "--allow-peer-net", "127.0.0.0/8",
+            "--routes", self.registry, "--secret-file", folder / "outer",
+            "--tls", "off", "--workers", "1", "--log-level", "debug"], [listen, components])
+        self.listen, self.components = listen, components
+
+    @staticmethod
+    def _binary():
+        path = ROOT / os.environ.get("SLUICE_BUILD", "build/release") / "sluice"
+        assert path.exists(), "%s is missing: build it first" % path
+        return path
+
+    @staticmethod
+    def _write_secret(path, secret):
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(secret + "\n")

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Prosody as the remote server."""
+
+import asyncio
+
+from slixmpp.stanza import Message
+
+from traffic import TARGETS, deliver, deliver_iq, deliver_presence
+from xmpp import is_error, is_message
+
+
+async def test_messages_arrive_once_in_order_and_unchanged(lab, prosody, router):
+    component = await lab.component()
+    alice = await lab.client(prosody, "prosody.test")
+    await deliver(alice, component, TARGETS[0], 50)
+
+
+async def test_presence_and_iq_arrive(lab, prosody, router):
+    component = await lab.component()
+    alice = await lab.client(prosody, "prosody.test")
+    await deliver_presence(alice, component, TARGETS[0])
+    await deliver_iq(alice, component, TARGETS[0])
+
+
+async def test_two_senders_and_two_targets_are_four_pairs(lab, prosody, router):
+    component = await lab.component()
+    users = [await lab.client(prosody, domain) for domain in ("prosody.test", "second.test")]
+    await asyncio.gather(*[deliver(user, component, to, 20) for user in users for to in TARGETS])
+
+
+async def test_addresses_keep_their_local_and_resource_part(lab, prosody, router):
+    """The address as Prosody writes it, with all that needs escaping in an attribute."""
+    component = await lab.component()
+    alice = await lab.client(prosody, "prosody.test", "Büro <&>'\" 漢字/@ 1")
+    assert alice.boundjid.resource == "Büro <&>'\" 漢字/@ 1"
+    await deliver(alice, component, "o\\27hara@shop.hosted.test/It's \"a <b> & c\"", 5)
+
+
+async def test_domains_are_compared_without_case(lab, prosody, router):
+    component = await lab.component()
+    alice = await lab.client(prosody, "prosody.test")
+    alice.send_raw("<message to='bob@SHOP.Hosted.Test' type='chat' id='upper'>"
+                   "<body>loud</body></message>")
+    got = await component.inbox.collect(1, is_message)
+    assert (got[0]["id"], str(got[0]["to"])) == ("upper", TARGETS[0])
+
+
+async def test_a_domain_that_nobody_hosts_fails_alone(lab, prosody, router):
+    component = await lab.component()
+    alice = await lab.client(prosody, "prosody.test")
+    await deliver(alice, component, TARGETS[0], 5, "before")
+    lost = alice.send_text("bob@nope.hosted.test", "nobody is there")
+    errors = await alice.inbox.collect(
+        1, lambda s: isinstance(s, Message) and is_error(s) and s["id"] == lost)
+    assert str(errors[0]["from"]) == "bob@nope.hosted.test"
+    # A second resource, for deliver() looks at all that one sender sent to a target.
+    other = await lab.client(prosody, "prosody.test", "phone")
+    await deliver(other, component, TARGETS[0], 5, "after")
+    assert component.inbox.matching(is_message)[-1]["body"] == "the end"
+    assert len(component.inbox.matching(is_message)) == 12
+
+
+async def test_messages_wait_for_a_component_that_comes_later(lab, prosody, router):
+    """Stanzas are parked while a backend is away for a moment."""
+    alice = await lab.client(prosody, "prosody.test")
+    early = alice.send_text(TARGETS[0], "early")
+    await asyncio.sleep(0.5)
+    component = await lab.component()
+    got = await component.inbox.collect(1, is_message)
+    assert [s["id"] for s in got] == [early]

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/policy.h"
+
+#include <criterion/criterion.h>
+
+#include "core/base/mem.h"
+#include "scratch.h"
+
+static char why[512];
+static struct policy *p;
+
+static void fini(void)
+{
+	policy_free(p);
+	scratch_close();
+}
+
+TestSuite(policy, .init = scratch_open, .fini = fini);
+
+static void load(const char *text)
+{
+	p = policy_load(scratch_file("policy", text, 0644), TLS_OFF, why);
+	cr_assert(p, "%s", why);
+}
+
+/* "block strong tls", with what does not hold left out. */
+static const char *words(struct policy_rule rule)
+{
+	static char out[40];
+	static const char *const tls[] = { "required", "optional", "off" };
+
+	snprintf(out, sizeof(out), "%s%s%s", rule.block ? "block " : "",
+		rule.require_strong ? "strong " : "", tls[rule.tls]);
+	return out;
+}
+
+static const char *peer(const char *domain)
+{
+	return words(policy_peer(p, span_str(domain)));
+}
+
+static const char *host(const char *domain)
+{
+	return words(policy_host(p, span_str(domain)));
+}
+
+Test(policy, without_a_file)
+{
+	p = policy_load(NULL, TLS_REQUIRED, why);
+	cr_expect_str_eq(peer("a.test"), "required");
+	cr_expect_str_eq(host("a.test"), "required");
+	policy_free(p);
+	p = policy_load(NULL, TLS_OFF, why);
+	cr_expect_str_eq(peer("a.test"), "off");
+	cr_expect_str_eq(words(policy_peer(p, SPAN_NONE)), "off");
+}
+
+Test(policy, most_specific_entry)
+{
+	static const char *const rows[][2] = {
+		{ "evil.test", "block off" },
+		{ "a.evil.test", "strong off" },
+		{ "b.a.evil.test", "strong off" },
+		{ "good.evil.test", "off" },
+		{ "x.good.evil.test", "strong off" },
+		{ "fine.test", "block off" },
+		{ "test", "off" },
+		{ "other.example", "off" },
+		{ "evil.tes", "off" },
+		{ "notevil.test", "block off" },
+	};
+
+	load("# most specific last\n"
+	     "peer *.test block\n"
+	     "peer *.EVIL.test require-strong\n"
+	     "peer evil.test. block tls=off\n"
+	     "peer good.evil.test tls=off   # nothing of the wildcard's\n");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		cr_expect_str_eq(peer(rows[i][0]), rows[i][1], "%s", rows[i][0]);
+	cr_expect_str_eq(host("evil.test"), "off", "rules for peers are not for hosts");
+}
+
+Test(policy, peers_and_hosts_are_apart)
+{
+	load("host shop.test block\npeer shop.test require-strong\n");
+	cr_expect_str_eq(host("shop.test"), "block off");
+	cr_expect_str_eq(peer("shop.test"), "strong off");
+}
+
+Test(policy, default_fills_in)
+{
+	/* A policy that wants TLS can only be loaded by a build that has it. */
+	p = policy_load(scratch_file("policy",
+				"default require-strong tls=off\n"
+				"peer evil.test block\nhost shop.test tls=off\n",
+				0644),
+		TLS_REQUIRED, why);
+	cr_assert(p, "%s", why);
+	cr_expect_str_eq(peer("a.test"), "strong off", "tls= of default wins over --tls");
+	cr_expect_str_eq(peer("evil.test"), "block strong off");
+	cr_expect_str_eq(host("shop.test"), "strong off");
+}
+
+Test(policy, many)
+{
+	size_t len;
+	char *text, name[64];
+	FILE *f = open_memstream(&text, &len);
+
+	for (unsigned i = 0; i < 2000; i++)
+		fprintf(f, "peer %sd%u.test block\n", i % 2 ? "*." : "", (i * 7919) % 2000);
+	fclose(f);
+	load(text);
+	free(text);
+	for (unsigned i = 0; i < 2000; i++) {
+		snprintf(name, sizeof(name), "%sd%u.test", i % 2 ? "a." : "", (i * 7919) % 2000);
+		cr_expect(policy_peer(p, span_str(name)).block, "%s", name);
+		snprintf(name, sizeof(name), "%sd%u.test", i % 2 ? "" : "a.", (i * 7919) % 2000);
+		cr_expect_not(policy_peer(p, span_str(name)).block, "%s", name);
+	}
+}
+
+/* Behind the path of the policy. */
+static const struct {
+	const char *text, *why;
+} bad[] = {
+	{ "pear a.test block\n", ":1: 'pear': a line begins with peer, host or default" },
+	{ "\n#\npeer\n", ":3: '' is no domain; peer DOMAIN RULE..." },
+	{ "host a..b block\n", ":1: 'a..b' is no domain; host DOMAIN RULE..." },
+	{ "peer * block\n", ":1: '*' is no domain; peer DOMAIN RULE..." },
+	{ "peer a.test\n", ":1: no rule: block, tls=required|optional|off or require-strong" },
+	{ "default # nothing\n",
+		":1: no rule: block, tls=required|optional|off or require-strong" },
+	{ "peer a.test blocked\n",
+		":1: 'blocked' is no rule: block, tls=required|optional|off or require-strong" },
+	{ "peer a.test tls\n",
+		":1: 'tls' is no rule: block, tls=required|optional|off or require-strong" },
+	{ "peer a.test tls=maybe\n", ":1: tls=maybe: allowed: required, optional or off" },
+	{ "peer a.test tls=\n", ":1: tls=: allowed: required, optional or off" },
+	{ "peer a.test tls=off tls=off\n", ":1: tls= is given twice" },
+	{ "#\npeer a.test tls=required\n",
+		":2: tls=required: this build has no TLS engine yet; only off "
+		"works, and streams are in clear text then" },
+	{ "default tls=optional\n",
+		":1: tls=optional: this build has no TLS engine yet; only off "
+		"works, and streams are in clear text then" },
+	{ "default require-strong\npeer a.test block\ndefault tls=off\n",
+		":3: default stands on line 1 already" },
+	{ "default block\n",
+		":1: default cannot block: it would shut out every domain, hosted ones "
+		"too, and no rule opens one again; name the domains to block" },
+	{ "peer a.test block\nhost a.test block\npeer b.test block\npeer A.test. block\n",
+		":4: peer a.test stands on line 1 already" },
+	{ "host *.a.test block\nhost *.A.test block\n",
+		":2: host *.a.test stands on line 1 already" },
+};
+
+Test(policy, bad_lines)
+{
+	char want[600];
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		const char *path = scratch_file("policy", bad[i].text, 0644);
+
+		cr_expect_null(policy_load(path, TLS_OFF, why));
+		snprintf(want, sizeof(want), "%s%s", path, bad[i].why);
+		cr_expect_str_eq(why, want);
+	}
+}
+
+Test(policy, missing_file)
+{
+	char want[200];
+	const char *path = scratch_path("missing");
+
+	cr_expect_null(policy_load(path, TLS_OFF, why));
+	snprintf(want, sizeof(want), "%s: No such file or directory", path);
+	cr_expect_str_eq(why, want);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * For the tests of net/conn.c: one ring with connections on both ends, plain
+ * sockets as peers that misbehave, and a clock that can be put forward. Every
+ * byte of a stream tells its position, so that loss, doubling and disorder show.
+ */
+#ifndef SLUICE_TEST_CONN_RIG_H
+#define SLUICE_TEST_CONN_RIG_H
+
+#include "net/conn.h"
+#include "net/listen.h"
+
+struct rig {
+	struct uring *uring;
+	struct timer_wheel *wheel;
+	struct conns *conns;
+	struct listeners *listeners;
+	struct listener *listener;
+	struct addr at; /* of the listener */
+	uint64_t skew; /* ms by which the clock is ahead of the real one */
+	struct end *accepted; /* where the next accepted connections go to, one after another */
+	unsigned n_accepted;
+};
+
+/* One end of a connection. */
+struct end {
+	struct rig *rig;
+	struct conn *conn; /* NULL once closed */
+	uint64_t received; /* bytes, all as expected */
+	uint64_t written;
+	unsigned inputs, connects, closes, writables;
+	size_t largest; /* input */
+	int err;
+	const char *why;
+	bool keep_unsent;
+	char *unsent; /* what conn_unsent told in `closed` */
+	size_t unsent_len, handed;
+	bool any_unsent;
+	void (*on_connected)(struct end *e);
+	void (*on_input)(struct end *e, char *p, size_t n); /* after the check */
+	void (*on_writable)(struct end *e);
+	void (*on_closed)(struct end *e);
+	void *mine; /* the test's */
+};
+
+extern const struct conn_ops rig_ops;
+
+void rig_start(struct rig *r, const struct conns_opts *opts); /* NULL: small defaults */
+void rig_stop(struct rig *r);
+uint64_t rig_now(const struct rig *r);
+void rig_turn(struct rig *r, uint32_t wait_ms);
+/* Turns until done(ctx), at most ten seconds; false when it took longer. */
+bool rig_until(struct rig *r, bool (*done)(void *ctx), void *ctx);
+void rig_settle(struct rig *r); /* turns until nothing happens for a moment */
+uint64_t rng(void);
+
+/* Bytes of the stream at position pos. */
+void bytes_fill(char *p, size_t n, uint64_t pos);
+bool bytes_good(const char *p, size_t n, uint64_t pos);
+
+void end_dial(struct rig *r, struct end *e); /* to the rig's own listener */
+void end_adopt(struct rig *r, struct end *e, int fd);
+/* Writes the next n bytes of the stream; false when refused. */
+bool end_write(struct end *e, size_t n, bool stanza);
+bool end_closed(void *end);
+
+/* A connected pair of TCP sockets; sndbuf and rcvbuf of [0] and [1], 0: as they are. */
+void tcp_pair(int fds[2], int sndbuf, int rcvbuf);
+void tcp_reset(int fd); /* closes with a reset */
+unsigned fds_open(void);
+
+#endif

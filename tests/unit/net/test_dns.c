@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fake_dns.h"
+#include "net/dns_message.h"
+
+static struct fake_dns server;
+static struct fake_loop loop;
+
+/* What came of the questions of a test, by cookie. */
+static struct {
+	unsigned calls;
+	enum dns_status status;
+	unsigned n;
+	struct srv_record srv[LIMIT_DNS_RECORDS];
+	struct addr addrs[LIMIT_DNS_RECORDS];
+	enum dns_type type;
+} got[64];
+static unsigned n_got;
+static bool asking;
+
+static void start(const struct fake_row *rows, unsigned n, uint32_t timeout_ms)
+{
+	fake_start(&server, rows, n);
+	fake_loop_open(&loop, &server.addr, timeout_ms);
+}
+
+static void stop(void)
+{
+	fake_loop_close(&loop);
+	fake_stop(&server);
+}
+
+static void note(void *ctx, uint64_t cookie, const struct dns_answer *a)
+{
+	cr_assert(!asking, "called from inside dns_ask");
+	cr_assert_eq(ctx, &loop);
+	cr_assert_lt(cookie, 64);
+	got[cookie].calls++;
+	got[cookie].status = a->status;
+	got[cookie].n = a->n;
+	if (a->status != DNS_FOUND)
+		cr_assert_eq(a->n, 0);
+	else if (got[cookie].type == DNS_SRV)
+		memcpy(got[cookie].srv, a->srv, a->n * sizeof(*a->srv));
+	else
+		memcpy(got[cookie].addrs, a->addrs, a->n * sizeof(*a->addrs));
+	n_got++;
+}
+
+static void ask(uint64_t cookie, enum dns_type type, const char *name)
+{
+	got[cookie].type = type;
+	asking = true;
+	cr_assert(dns_ask(loop.dns, type, name, note, &loop, cookie, fake_now(&loop)));
+	asking = false;
+}
+
+static void wait_for(unsigned n)
+{
+	cr_assert(fake_loop_run(&loop, &n_got, n, 10000, NULL, NULL), "%u of %u", n_got, n);
+	cr_assert_eq(n_got, n);
+}
+
+/* Asks and waits; the status. */
+static enum dns_status look_up(uint64_t cookie, enum dns_type type, const char *name)
+{
+	ask(cookie, type, name);
+	wait_for(n_got + 1);
+	cr_assert_geq(got[cookie].calls, 1);
+	return got[cookie].status;
+}
+
+static void addr_is(const struct addr *a, const char *text)
+{
+	struct addr want = fake_addr(text);
+
+	cr_assert(addr_eq(a, &want), "not %s", text);
+}
+
+Test(dns, records)
+{
+	static const struct fake_row rows[] = {
+		{ "_s._tcp.a.test", T_SRV, 0, 60, "10 5 5269 Host.A.Test" },
+		{ "_s._tcp.a.test", T_SRV, 0, 60, "20 0 443 ." },
+		{ "a.test", T_A, 0, 60, "192.0.2.1" },
+		{ "a.test", T_A, 0, 60, "192.0.2.2" },
+		{ "a.test", T_AAAA, 0, 60, "2001:db8::1" },
+		{ "mapped.test", T_AAAA, 0, 60, "::ffff:127.0.0.1" },
+	};
+
+	start(rows, ARRAY_LEN(rows), 0);
+	cr_assert_eq(look_up(0, DNS_SRV, "_s._tcp.a.test"), DNS_FOUND);
+	cr_assert_eq(got[0].n, 2);
+	cr_assert_eq(got[0].srv[0].priority, 10);
+	cr_assert_eq(got[0].srv[0].weight, 5);
+	cr_assert_eq(got[0].srv[0].port, 5269);
+	cr_assert_str_eq(got[0].srv[0].target, "host.a.test");
+	cr_assert_str_eq(got[0].srv[1].target, "");
+	cr_assert_eq(look_up(1, DNS_A, "a.test"), DNS_FOUND);
+	cr_assert_eq(got[1].n, 2);
+	addr_is(&got[1].addrs[0], "192.0.2.1");
+	addr_is(&got[1].addrs[1], "192.0.2.2");
+	cr_assert_eq(look_up(2, DNS_AAAA, "a.test"), DNS_FOUND);
+	addr_is(&got[2].addrs[0], "2001:db8::1");
+	cr_assert_eq(look_up(3, DNS_AAAA, "mapped.test"), DNS_FOUND);
+	addr_is(&got[3].addrs[0], "127.0.0.1");
+	stop();
+}
+
+Test(dns, answers_and_failures_are_told_apart)
+{
+	static const struct fake_row rows[] = {
+		{ "none.test", T_A, FAKE_NODATA, 60, "" },
+		{ "bare.test", T_A, FAKE_NODATA_BARE, 60, "" },
+		{ "gone.test", T_A, FAKE_NXDOMAIN, 60, "" },
+		{ "broken.test", T_A, FAKE_SERVFAIL, 60, "" },
+		{ "garbage.test", T_A, FAKE_GARBAGE, 60, "192.0.2.1" },
+		{ "loop.test", T_SRV, FAKE_LOOP, 60, "1 1 1 x" },
+	};
+
+	start(rows, ARRAY_LEN(rows), 0);
+	cr_assert_eq(look_up(0, DNS_A, "none.test"), DNS_NO_DATA);
+	cr_assert_eq(look_up(1, DNS_A, "bare.test"), DNS_NO_DATA);
+	cr_assert_eq(look_up(2, DNS_A, "gone.test"), DNS_NO_NAME);
+	cr_assert_eq(look_up(3, DNS_A, "broken.test"), DNS_FAILED);
+	cr_assert_eq(look_up(4, DNS_A, "garbage.test"), DNS_FAILED);
+	cr_assert_eq(look_up(5, DNS_SRV, "loop.test"), DNS_FAILED);
+	cr_assert_eq(dns_stats(loop.dns)->failed, 3);
+	stop();
+}
+
+Test(dns, silence_fails_after_the_tries)
+{
+	static const struct fake_row rows[] = { { "drop.test", T_A, FAKE_DROP, 60, "" } };
+
+	start(rows, ARRAY_LEN(rows), 50);
+	cr_assert_eq(look_up(0, DNS_A, "drop.test"), DNS_FAILED);
+	cr_assert_eq(fake_count(&server, T_A, "drop.test"), 2);
+	stop();
+}
+
+Test(dns, truncation_leads_to_tcp)
+{
+	static struct fake_row rows[20];
+
+	for (unsigned i = 0; i < 20; i++)
+		rows[i] = (struct fake_row){ "big.test", T_SRV, FAKE_TRUNCATE, 60,
+			"1 1 5269 a-rather-long-target-name.somewhere.below.big.test" };
+	start(rows, 20, 0);
+	cr_assert_eq(look_up(0, DNS_SRV, "big.test"), DNS_FOUND);
+	cr_assert_eq(got[0].n, 20);
+	cr_assert_eq(fake_tcp_count(&server), 1);
+	cr_assert_str_eq(got[0].srv[19].target,
+		"a-rather-long-target-name.somewhere.below.big.test");
+	stop();
+}
+
+Test(dns, edns_lets_large_answers_pass_by_udp)
+{
+	static struct fake_row rows[12];
+
+	for (unsigned i = 0; i < 12; i++)
+		rows[i] = (struct fake_row){ "mid.test", T_SRV, 0, 60,
+			"1 1 5269 a-rather-long-target-name.somewhere.below.mid.test" };
+	start(rows, 12, 0);
+	cr_assert_eq(look_up(0, DNS_SRV, "mid.test"), DNS_FOUND);
+	cr_assert_eq(got[0].n, 12);
+	cr_assert_eq(fake_tcp_count(&server), 0);
+	stop();
+}
+
+Test(dns, servers_without_edns)
+{
+	static const struct fake_row rows[] = {
+		{ "*.old.test", T_A, FAKE_NO_EDNS, 60, "192.0.2.1" },
+	};
+
+	start(rows, ARRAY_LEN(rows), 0);
+	ask(0, DNS_A, "a.old.test");
+	ask(1, DNS_A, "b.old.test");
+	ask(2, DNS_A, "c.old.test");
+	wait_for(3);
+	cr_assert_eq(look_up(3, DNS_A, "d.old.test"), DNS_FOUND);
+	for (unsigned i = 0; i < 4; i++)
+		cr_assert_eq(got[i].status, DNS_FOUND);
+	cr_assert_eq(fake_count(&server, T_A, "d.old.test"), 1);
+	stop();
+}
+
+Test(dns, too_many_records_are_cut)
+{
+	static struct fake_row rows[LIMIT_DNS_RECORDS + 8];
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+		rows[i] = (struct fake_row){ "many.test", T_A, 0, 60, "192.0.2.1" };
+	start(rows, ARRAY_LEN(rows), 0);
+	cr_assert_eq(look_up(0, DNS_A, "many.test"), DNS_FOUND);
+	cr_assert_eq(got[0].n, LIMIT_DNS_RECORDS);
+	stop();
+}
+
+Test(dns, cname_and_forged_answers)
+{
+	static const struct fake_row rows[] = {
+		{ "alias.test", T_A, 0, 60, "=real.test" },
+		{ "alias.test", T_A, 0, 60, "192.0.2.7" },
+		{ "dangling.test", T_A, 0, 60, "=nowhere.test" },
+		{ "spoof.test", T_A, FAKE_FORGED, 60, "192.0.2.8" },
+	};
+
+	start(rows, ARRAY_LEN(rows), 0);
+	cr_assert_eq(look_up(0, DNS_A, "alias.test"), DNS_FOUND);
+	cr_assert_eq(got[0].n, 1);
+	addr_is(&got[0].addrs[0], "192.0.2.7");
+	cr_assert_eq(look_up(1, DNS_A, "dangling.test"), DNS_NO_DATA);
+	cr_assert_eq(look_up(2, DNS_A, "spoof.test"), DNS_FOUND);
+	cr_assert_eq(fake_count(&server, T_A, "spoof.test"), 1);
+	stop();
+}
+
+Test(dns, impossible_names_are_answered_without_a_question)
+{
+	char label[80], name[400];
+
+	start(NULL, 0, 0);
+	memset(label, 'a', 64);
+	strcpy(label + 64, ".test");
+	memset(name, 'a', 300);
+	name[300] = '\0';
+	cr_assert_eq(look_up(0, DNS_A, label), DNS_NO_NAME);
+	cr_assert_eq(look_up(1, DNS_A, name), DNS_NO_NAME);
+	cr_assert_eq(look_up(2, DNS_A, "a..test"), DNS_NO_NAME);
+	cr_assert_eq(look_up(3, DNS_A, ""), DNS_NO_NAME);
+	cr_assert_eq(fake_count(&server, 0, NULL), 0);
+	stop();
+}
+
+Test(dns, t_q13_single_flight)
+{
+	static const struct fake_row rows[] = {
+		{ "a.test", T_A, 0, 60, "192.0.2.1" },
+		{ "a.test", T_AAAA, FAKE_NODATA, 60, "" },
+	};
+
+	start(rows, ARRAY_LEN(rows), 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		ask(0, DNS_A, i % 2 ? "A.test" : "a.TEST");
+		ask(1, DNS_AAAA, "a.test");
+	}
+	wait_for(2000);
+	cr_assert_eq(got[0].calls, 1000);
+	cr_assert_eq(got[1].calls, 1000);
+	cr_assert_eq(got[0].status, DNS_FOUND);
+	cr_assert_eq(got[1].status, DNS_NO_DATA);
+	cr_assert_eq(fake_count(&server, 0, NULL), 2);
+	cr_assert_eq(fake_count(&server, T_A, "a.test"), 1, "asked in lower case");
+	cr_assert_eq(dns_stats(loop.dns)->joined, 1998);
+	stop();
+}
+
+Test(dns, t_q19_ttl_bounds)
+{
+	static const struct fake_row rows[] = {
+		{ "short.test", T_A, 0, 5, "192.0.2.1" },
+		{ "long.test", T_A, 0, 1000000, "192.0.2.1" },
+		{ "huge.test", T_A, 0, 0xffffffff, "192.0.2.1" },
+		{ "none.test", T_A, FAKE_NODATA, 100, "" },
+		{ "never.test", T_A, FAKE_NXDOMAIN, 100000, "" },
+		{ "broken.test", T_A, FAKE_SERVFAIL, 60, "" },
+		{ "least.test", T_A, 0, 500, "=x.test" },
+		{ "least.test", T_A, 0, 900, "192.0.2.1" },
+	};
+	/* name, kept for so many seconds */
+	static const struct {
+		const char *name;
+		unsigned s;
+	} kept[] = { { "short.test", 30 }, { "long.test", 3600 }, { "huge.test", 30 },
+		{ "none.test", 100 }, { "never.test", 300 }, { "broken.test", 30 },
+		{ "least.test", 500 } };
+	uint64_t began, took;
+
+	start(rows, ARRAY_LEN(rows), 0);
+	for (unsigned i = 0; i < ARRAY_LEN(kept); i++) {
+		unsigned before, questions;
+
+		began = clock_ms();
+		look_up(i, DNS_A, kept[i].name);
+		questions = fake_count(&server, T_A, kept[i].name);
+		for (unsigned k = 0; k < 100; k++)
+			look_up(i, DNS_A, kept[i].name);
+		took = clock_ms() - began;
+		cr_assert_lt(took, 5000);
+		loop.skip += kept[i].s * 1000u - 10000;
+		look_up(i, DNS_A, kept[i].name);
+		before = fake_count(&server, T_A, kept[i].name);
+		cr_assert_eq(before, questions, "%s", kept[i].name);
+		loop.skip += 10001;
+		look_up(i, DNS_A, kept[i].name);
+		cr_assert_gt(fake_count(&server, T_A, kept[i].name), before, "%s", kept[i].name);
+	}
+	stop();
+}
+
+static void ask_again(void *ctx, uint64_t cookie, const struct dns_answer *a)
+{
+	cr_assert_eq(a->status, DNS_FOUND);
+	n_got++;
+	if (cookie > 0)
+		cr_assert(dns_ask(loop.dns, DNS_A, cookie % 2 ? "a.test" : "b.test", ask_again, ctx,
+			cookie - 1, fake_now(&loop)));
+	cr_assert_eq(a->n, 1);
+}
+
+Test(dns, callbacks_may_ask)
+{
+	static const struct fake_row rows[] = {
+		{ "a.test", T_A, 0, 60, "192.0.2.1" },
+		{ "b.test", T_A, 0, 60, "192.0.2.2" },
+	};
+
+	start(rows, ARRAY_LEN(rows), 0);
+	cr_assert(dns_ask(loop.dns, DNS_A, "b.test", ask_again, NULL, 50, fake_now(&loop)));
+	wait_for(51);
+	cr_assert_eq(fake_count(&server, 0, NULL), 2);
+	stop();
+}
+
+static unsigned counted[DNS_FAILED + 1];
+static unsigned n_counted;
+
+static void count(void *ctx, uint64_t cookie, const struct dns_answer *a)
+{
+	unsigned char *seen = ctx;
+
+	cr_assert_eq(seen[cookie], 0, "answered twice");
+	seen[cookie] = 1;
+	counted[a->status]++;
+	n_counted++;
+}
+
+static void ask_many(unsigned n, const char *suffix, unsigned char *seen)
+{
+	char name[64];
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "_xmpp-server._tcp.n%u.%s", i, suffix);
+		cr_assert(dns_ask(loop.dns, DNS_SRV, name, count, seen, i, fake_now(&loop)));
+	}
+}
+
+Test(dns, ten_thousand_names_at_once, .timeout = 60)
+{
+	static const struct fake_row rows[] = {
+		{ "*.many.test", T_SRV, 0, 60, "1 1 5269 host.many.test" },
+	};
+	static unsigned char seen[10000];
+	uint64_t began;
+
+	start(rows, ARRAY_LEN(rows), 2000);
+	began = clock_ms();
+	ask_many(10000, "many.test", seen);
+	cr_assert(fake_loop_run(&loop, &n_counted, 10000, 30000, NULL, NULL));
+	cr_assert_eq(counted[DNS_FOUND], 10000);
+	cr_assert_eq(fake_count(&server, 0, NULL), 10000, "a retry means that one was lost");
+	cr_assert_eq(dns_stats(loop.dns)->asked, 10000);
+	cr_log_info("10,000 names in %u ms", (unsigned)(clock_ms() - began));
+	stop();
+}
+
+Test(dns, dead_zones_do_not_hold_up_others)
+{
+	static const struct fake_row rows[] = {
+		{ "*.dead.test", T_SRV, FAKE_DROP, 60, "" },
+		{ "alive.test", T_A, 0, 60, "192.0.2.1" },
+	};
+	static unsigned char seen[3 * LIMIT_DNS_WINDOW];
+
+	start(rows, ARRAY_LEN(rows), 60000);
+	ask_many(3 * LIMIT_DNS_WINDOW, "dead.test", seen);
+	cr_assert_eq(look_up(0, DNS_A, "alive.test"), DNS_FOUND);
+	cr_assert_eq(n_counted, 0);
+	stop(); /* with open questions: dropped without a call */
+	cr_assert_eq(n_counted, 0);
+}
+
+Test(dns, window_bounds_what_is_in_flight)
+{
+	static const struct fake_row rows[] = { { "*.dead.test", T_SRV, FAKE_DROP, 60, "" } };
+	static unsigned char seen[1000];
+
+	start(rows, ARRAY_LEN(rows), 60000);
+	ask_many(1000, "dead.test", seen);
+	for (unsigned i = 0; i < 20; i++) {
+		dns_turn(loop.dns, 1); /* no time passes */
+		uring_turn(loop.ring, 0, 512, NULL, NULL);
+	}
+	cr_assert_eq(dns_stats(loop.dns)->asked, LIMIT_DNS_WINDOW);
+	cr_assert(!dns_busy(loop.dns));
+	stop();
+}
+
+Test(dns, waiting_is_bounded)
+{
+	static unsigned char seen[LIMIT_DNS_WAITING];
+
+	start(NULL, 0, 0);
+	ask_many(LIMIT_DNS_WAITING, "much.test", seen);
+	cr_assert(!dns_ask(loop.dns, DNS_A, "more.test", note, &loop, 0, fake_now(&loop)));
+	ask(1, DNS_SRV, "_xmpp-server._tcp.n7.much.test"); /* waits already: joined */
+	stop();
+	cr_assert_eq(n_got, 0);
+}
+
+Test(dns, cache_is_bounded, .timeout = 60)
+{
+	static const struct fake_row rows[] = {
+		{ "*.a.test", T_SRV, 0, 60, "1 1 5269 host.a.test" },
+		{ "*.b.test", T_SRV, 0, 60, "1 1 5269 host.b.test" },
+	};
+	static unsigned char seen[2][LIMIT_DNS_WAITING];
+	const unsigned n = LIMIT_DNS_WAITING, rest = 100;
+
+	start(rows, ARRAY_LEN(rows), 0);
+	ask_many(n, "a.test", seen[0]);
+	cr_assert(fake_loop_run(&loop, &n_counted, n, 50000, NULL, NULL));
+	cr_assert_eq(counted[DNS_FOUND], n);
+	cr_assert_eq(dns_stats(loop.dns)->evicted, 0);
+	ask_many(rest, "b.test", seen[1]);
+	cr_assert(fake_loop_run(&loop, &n_counted, n + rest, 10000, NULL, NULL));
+	cr_assert_eq(counted[DNS_FOUND], n + rest);
+	cr_assert_eq(dns_stats(loop.dns)->evicted, n + rest - LIMIT_DNS_CACHE);
+	stop();
+}
+
+Test(dns, dead_server_fails_at_once)
+{
+	struct addr nobody = fake_addr("127.0.0.1:1");
+	uint64_t began = clock_ms();
+
+	fake_loop_open(&loop, &nobody, 0);
+	for (unsigned i = 0; i < 60; i++)
+		ask(i, i % 2 ? DNS_A : DNS_AAAA, i < 30 ? "a.test" : "b.test");
+	wait_for(60);
+	for (unsigned i = 0; i < 60; i++)
+		cr_assert_eq(got[i].status, DNS_FAILED);
+	cr_assert_lt(clock_ms() - began, TIMEOUT_DNS_MS);
+	fake_loop_close(&loop);
+}
+
+Test(dns, second_server_takes_over)
+{
+	static const struct fake_row rows[] = { { "a.test", T_A, 0, 60, "192.0.2.1" } };
+	struct addr servers[2];
+	struct dns_opts opts = { servers, 2, 200, 2 };
+
+	fake_start(&server, rows, ARRAY_LEN(rows));
+	servers[0] = fake_addr("127.0.0.1:1"); /* nobody there */
+	servers[1] = server.addr;
+	fake_loop_open(&loop, &server.addr, 0);
+	dns_free(loop.dns);
+	loop.dns = dns_new(loop.ring, loop.wheel, &opts);
+	cr_assert_not_null(loop.dns);
+	cr_assert_eq(look_up(0, DNS_A, "a.test"), DNS_FOUND);
+	stop();
+}
+
+Test(dns, servers_of_both_families_and_of_the_system)
+{
+	struct addr servers[] = { fake_addr("[::1]:5300"), fake_addr("127.0.0.1") };
+	struct dns_opts opts = { servers, 2, 0, 0 };
+
+	start(NULL, 0, 0);
+	dns_free(loop.dns);
+	loop.dns = dns_new(loop.ring, loop.wheel, &opts);
+	cr_assert_not_null(loop.dns);
+	dns_free(loop.dns);
+	loop.dns = dns_new(loop.ring, loop.wheel, &(struct dns_opts){ 0 });
+	cr_assert_not_null(loop.dns);
+	stop();
+}
+
+/* -- messages -- */
+
+/* Parses an exact copy, so that the sanitizer sees every byte read beyond it. */
+static struct dns_parsed parse(enum dns_type type, const uint8_t *p, size_t n,
+	union dns_records *records)
+{
+	static uint8_t packed[DNS_PACKED_MAX];
+	uint8_t *copy = malloc(n ? n : 1);
+	struct dns_parsed out;
+
+	cr_assert_not_null(copy);
+	memcpy(copy, p, n);
+	out = dns_message_parse(type, copy, n, packed);
+	free(copy);
+	cr_assert_leq(out.used, sizeof(packed));
+	cr_assert_leq(out.n, LIMIT_DNS_RECORDS);
+	cr_assert_eq(out.n > 0, out.status == DNS_FOUND);
+	cr_assert(out.ttl >= LIMIT_DNS_TTL_MIN_S && out.ttl <= LIMIT_DNS_TTL_MAX_S);
+	dns_records_unpack(type, packed, out.n, records);
+	for (unsigned i = 0; type == DNS_SRV && i < out.n; i++)
+		cr_assert_leq(strlen(records->srv[i].target), LIMIT_DNS_NAME);
+	return out;
+}
+
+/* An answer of two service records, the second with a compressed target, and a SOA. */
+static void message_build(struct fake_out *o)
+{
+	static const struct fake_row row = { "s.a.test", T_SRV, 0, 77, "1 2 5269 Host.A.test" };
+
+	o->n = dns_question_write(DNS_SRV, SPAN_LIT("s.a.test"), false, o->p);
+	cr_assert_eq(o->n, 12 + 10 + 4);
+	o->p[2] = 0x81;
+	o->p[7] = 2;
+	o->p[9] = 1;
+	fake_record(o, &row);
+	fake_record(o, &row);
+	o->n -= 13; /* "Host.A.test" and its end */
+	fake_bytes(o, "\3two\300\016", 6); /* points at "a.test" of the question */
+	o->p[o->n - 13] = 12; /* rdlength */
+	fake_soa(o, 60);
+}
+
+Test(dns, message_with_compressed_target)
+{
+	static struct fake_out o;
+	static union dns_records r;
+	struct dns_parsed a;
+
+	message_build(&o);
+	a = parse(DNS_SRV, o.p, o.n, &r);
+	cr_assert_eq(a.status, DNS_FOUND);
+	cr_assert_eq(a.n, 2);
+	cr_assert_eq(a.ttl, 77);
+	cr_assert_str_eq(r.srv[0].target, "host.a.test");
+	cr_assert_str_eq(r.srv[1].target, "two.a.test");
+	cr_assert_eq(r.srv[1].port, 5269);
+}
+
+Test(dns, message_cut_anywhere_is_a_failure)
+{
+	static struct fake_out o;
+	static union dns_records r;
+	size_t soa;
+
+	message_build(&o);
+	soa = 2 + 10 + 22; /* a cut in the authority section loses no answer */
+	for (size_t n = 0; n < o.n - soa; n++)
+		cr_assert_eq(parse(DNS_SRV, o.p, n, &r).status, DNS_FAILED, "cut at %zu", n);
+	for (size_t n = o.n - soa; n <= o.n; n++)
+		cr_assert_eq(parse(DNS_SRV, o.p, n, &r).n, 2, "cut at %zu", n);
+}
+
+Test(dns, message_with_any_byte_changed_breaks_nothing)
+{
+	static struct fake_out o;
+	static union dns_records r;
+
+	message_build(&o);
+	for (size_t at = 0; at < o.n; at++) {
+		uint8_t was = o.p[at];
+
+		for (unsigned v = 0; v < 256; v++) {
+			o.p[at] = (uint8_t)v;
+			parse(DNS_SRV, o.p, o.n, &r);
+			parse(DNS_AAAA, o.p, o.n, &r);
+		}
+		o.p[at] = was;
+	}
+}
+
+Test(dns, targets_that_are_no_host_names_are_dropped)
+{
+	static const char *const targets[] = { "a\\b.test", "a b.test", "a\xff.test", "a/b.test" };
+	static union dns_records r;
+
+	for (unsigned i = 0; i < ARRAY_LEN(targets); i++) {
+		static struct fake_out o;
+		struct fake_row row = { "s.a.test", T_SRV, 0, 77, "1 2 5269 good.test" };
+
+		o.n = dns_question_write(DNS_SRV, SPAN_LIT("s.a.test"), false, o.p);
+		o.p[7] = 2;
+		fake_record(&o, &row);
+		fake_record(&o, &row);
+		o.n -= 11; /* "good.test" and its end */
+		fake_name(&o, targets[i]);
+		o.p[o.n - strlen(targets[i]) - 2 - 7] = (uint8_t)(6 + strlen(targets[i]) + 2);
+		cr_assert_eq(parse(DNS_SRV, o.p, o.n, &r).n, 1, "%s", targets[i]);
+		cr_assert_str_eq(r.srv[0].target, "good.test");
+	}
+}
