@@ -245,8 +245,9 @@ static void component_closed(struct stream *s, int err, const char *why)
 	char peer[ADDR_TEXT];
 
 	addr_format(conn_peer(s->conn), peer);
-	LOG(c->route ? LOG_WARN : LOG_INFO, "component-down", why, LF_STR("peer", peer),
-		LF_STR("backend", c->backend ? c->backend : ""), LF_INT("errno", -err));
+	/* One that never logged in is a probe of somebody's monitoring, or was told why. */
+	LOG(c->route ? LOG_WARN : LOG_DEBUG, "component-down", why, LF_STR("peer", peer),
+		LF_STR("backend", c->backend), LF_INT("errno", -err));
 	if (c->route) {
 		component_keep_unsent(c);
 		route_down(c->route);

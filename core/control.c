@@ -135,11 +135,11 @@ static void control_wait(struct router *r, const sigset_t *signals)
 		else if (sig == SIGUSR1)
 			stats_log(&r->worker.stats);
 		else if (sig == SIGTERM || sig == SIGINT) {
-			tell(r, (struct control){
-					.what = draining ? CONTROL_ABORT : CONTROL_DRAIN });
 			LOG(LOG_INFO, "stopping",
 				draining ? "told twice: stopping at once"
 					 : "draining streams (--drain-ms)");
+			tell(r, (struct control){
+					.what = draining ? CONTROL_ABORT : CONTROL_DRAIN });
 			draining = true;
 		}
 	}

@@ -13,14 +13,13 @@
 /* A number with an optional suffix K, M or G. */
 static bool size_parse(struct span value, const struct flag *f, uint64_t *out)
 {
-	static const char suffixes[] = "KMG";
-	const char *hit = value.n ? memchr(suffixes, value.p[value.n - 1], 3) : NULL;
-	unsigned shift = hit ? 10 * (unsigned)(hit - suffixes + 1) : 0;
+	char last = value.n ? value.p[value.n - 1] : '\0';
+	unsigned shift = last == 'K' ? 10 : last == 'M' ? 20 : last == 'G' ? 30 : 0;
 	uint64_t n;
 
 	if (f->kind == FLAG_MS && shift)
 		return false;
-	value.n -= hit ? 1 : 0;
+	value.n -= shift ? 1 : 0;
 	if (!span_u64(value, f->max >> shift, &n) || n << shift < f->min)
 		return false;
 	*out = n << shift;

@@ -133,24 +133,41 @@ struct span lines_word(struct span *rest)
 
 /* -- secrets -- */
 
+/* Always NULL. */
+static char *secret_refused(char *why, const char *path, const char *cause)
+{
+	snprintf(why, LINES_WHY, "%s: %s", path, cause);
+	return NULL;
+}
+
+static char *secret_read(int fd, const char *path, size_t *len, char *why)
+{
+	struct stat st;
+	char *text;
+
+	if (fstat(fd, &st) < 0)
+		return secret_refused(why, path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return secret_refused(why, path, "is no regular file");
+	if (st.st_mode & 0077) {
+		snprintf(why, LINES_WHY,
+			"%s: others than its owner have access (mode %04o): chmod 600 it", path,
+			st.st_mode & 07777);
+		return NULL;
+	}
+	text = read_all(fd, SECRET_BYTES, SECRET_BYTES, len);
+	return text ? text : secret_refused(why, path, strerror(errno));
+}
+
 char *lines_secret(const char *path, size_t *len, char *why)
 {
 	/* Without O_NONBLOCK a FIFO would hang us before we could see that it is one. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char *text = NULL;
-	struct stat st;
+	char *text;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		snprintf(why, LINES_WHY, "%s: %s", path, strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		snprintf(why, LINES_WHY, "%s: is no regular file", path);
-	else if (st.st_mode & 0077)
-		snprintf(why, LINES_WHY,
-			"%s: others than its owner have access (mode %04o): chmod 600 it", path,
-			st.st_mode & 07777);
-	else if (!(text = read_all(fd, SECRET_BYTES, SECRET_BYTES, len)))
-		snprintf(why, LINES_WHY, "%s: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return secret_refused(why, path, strerror(errno));
+	text = secret_read(fd, path, len, why);
+	close(fd);
 	return text;
 }

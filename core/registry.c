@@ -300,7 +300,7 @@ static bool name_is_sound(struct span s)
 		bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 			(c >= '0' && c <= '9');
 
-		if (!alnum && (i == 0 || !memchr("._-", c, 3)))
+		if (!alnum && (i == 0 || (c != '.' && c != '_' && c != '-')))
 			return false;
 	}
 	return s.n > 0 && s.n <= NAME_MAX_BYTES && !span_is(s, "gone");

@@ -125,6 +125,12 @@ struct route *route_of(struct routes *rs, const struct backend *b)
 	return route_new(rs, b->name);
 }
 
+void routes_return_parked(struct routes *rs)
+{
+	list_each(l, &rs->all)
+		route_return_parked(container_of(l, struct route, link), true, rs->w->now);
+}
+
 void routes_reload(struct routes *rs)
 {
 	rs->w->route_gen++;

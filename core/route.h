@@ -26,6 +26,9 @@ void routes_free(struct routes *rs); /* all links must be gone */
  * parked is returned. Bumps the worker's route_gen. */
 void routes_reload(struct routes *rs);
 
+/* Nobody will come for it any more: all that is parked goes back to its senders. */
+void routes_return_parked(struct routes *rs);
+
 /* The route for a hosted domain's backend; NULL without memory. */
 struct route *route_of(struct routes *rs, const struct backend *b);
 

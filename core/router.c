@@ -34,7 +34,9 @@ static void bounce_to_backend(struct worker *w, const struct backend *b, struct 
 	struct route *r = route_of(w->routes, b);
 	bool full;
 
-	if (r && route_stanza(r, &bounce, 1, true, &full) != ROUTE_FULL)
+	/* While we drain nobody will log in any more: what is not sent now never is. */
+	if (r && (route_link(r) || !w->draining) &&
+		route_stanza(r, &bounce, 1, true, &full) != ROUTE_FULL)
 		STATS_INC(&w->stats, bounced);
 	else
 		STATS_INC(&w->stats, bounce_undeliverable);

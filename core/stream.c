@@ -34,6 +34,7 @@ bool stream_init(struct stream *s, struct worker *w, struct conn *conn,
 	s->carry_len = s->carry_cap = 0;
 	s->serial = ++w->serial;
 	s->last_input = w->now;
+	s->ended = NULL;
 	s->state = STREAM_OPENING;
 	s->header_sent = s->paused = s->feeding = false;
 	timer_init(&s->timer, stream_timer);
@@ -66,8 +67,9 @@ void stream_say(struct stream *s, struct span xml)
 }
 
 /* Nothing may be said after this; the connection ends when the peer has closed, or in time. */
-static void stream_wind_down(struct stream *s, enum stream_state state)
+static void stream_wind_down(struct stream *s, enum stream_state state, const char *why)
 {
+	s->ended = why;
 	s->state = state;
 	stream_set_timer(s, TIMEOUT_CLOSE_MS);
 }
@@ -88,7 +90,7 @@ void stream_fail(struct stream *s, const char *condition, const char *more, cons
 		writer_lit(&w, more);
 	writer_lit(&w, "</stream:error></stream:stream>");
 	stream_say(s, writer_span(&w));
-	stream_wind_down(s, STREAM_FAILED);
+	stream_wind_down(s, STREAM_FAILED, why);
 	STATS_INC(&s->w->stats, stream_errors_sent);
 	addr_format(conn_peer(s->conn), peer);
 	LOG(LOG_WARN, "stream-error-sent", why, LF_STR("kind", s->ops->kind),
@@ -103,7 +105,7 @@ void stream_end(struct stream *s, const char *why)
 		return;
 	s->ops->open(s);
 	stream_say(s, SPAN_LIT("</stream:stream>"));
-	stream_wind_down(s, STREAM_ENDING);
+	stream_wind_down(s, STREAM_ENDING, why);
 	addr_format(conn_peer(s->conn), peer);
 	LOG(LOG_DEBUG, "stream-ending", why, LF_STR("kind", s->ops->kind), LF_STR("peer", peer));
 }
@@ -339,7 +341,7 @@ static void stream_on_closed(struct conn *c, int err, const char *why)
 	if (!s)
 		return; /* refused before there was a stream */
 	s->state = STREAM_GONE;
-	s->ops->closed(s, err, why);
+	s->ops->closed(s, err, s->ended ? s->ended : why);
 }
 
 const struct conn_ops stream_conn_ops = {

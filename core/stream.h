@@ -58,6 +58,7 @@ struct stream {
 	struct list link; /* in the worker's list of streams */
 	uint64_t serial; /* never reused */
 	uint64_t last_input; /* ms */
+	const char *ended; /* why we ended it; NULL: we did not */
 	uint8_t state; /* enum stream_state */
 	bool header_sent;
 	bool paused;

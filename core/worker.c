@@ -102,10 +102,12 @@ static bool worker_drained(struct worker *w)
 
 	list_each(l, &w->streams)
 		others |= !component_of(container_of(l, struct stream, link));
-	if (!others)
-		list_each_safe(l, tmp, &w->streams)
+	if (!others) {
+		routes_return_parked(w->routes);
+		list_each(l, &w->streams)
 			stream_end(container_of(l, struct stream, link),
 				"the router is shutting down");
+	}
 	return conns_count(w->conns) == 0 || w->now >= w->drain_until;
 }
 
@@ -296,8 +298,8 @@ static void *worker_main(void *arg)
 			LF_STR("level", uring_level_name(uring_level(w->ring))));
 		worker_report(w, WORKER_RUNNING);
 		worker_loop(w);
-		stats_log(&w->stats);
 		worker_close(w);
+		stats_log(&w->stats);
 	} else {
 		worker_close(w);
 		worker_report(w, WORKER_REFUSED);

@@ -414,10 +414,13 @@ static void turn_lookups(struct verifier *v)
 
 	for (unsigned n = 0; n < LIMIT_VERIFY_PER_TURN && !list_empty(&ss->lookup_ready); n++) {
 		struct verify_source *s = list_first(&ss->lookup_ready, struct verify_source, turn);
-		struct claim *c = lane_next(&s->lanes);
+		struct claim *c;
 
 		list_del(&s->turn);
-		if (!c || s->in_flight >= s->window)
+		if (s->in_flight >= s->window)
+			continue;
+		c = lane_next(&s->lanes);
+		if (!c)
 			continue;
 		/* To the end of the line before anything is called: s may be gone afterwards. */
 		source_wake(ss, s);
@@ -432,11 +435,13 @@ static void turn_dials(struct verifier *v)
 	dialers_unpark(ss, v->now);
 	for (unsigned n = 0; n < DIALS_PER_TURN && !list_empty(&ss->dial_ready); n++) {
 		struct dialer *d = list_first(&ss->dial_ready, struct dialer, turn);
-		struct claim *c = lane_next(&d->lanes);
 
-		if (!c) {
+		/* The lanes move on only when one of them is served. */
+		if (list_empty(&d->lanes)) {
 			list_del(&d->turn);
 		} else if (dialer_take(ss, d, v->now)) {
+			struct claim *c = lane_next(&d->lanes);
+
 			dialer_wake(ss, d);
 			endpoint_dial(v, c, d);
 		}

@@ -64,7 +64,8 @@ static bool memory_map(struct bufring *b)
 	return true;
 }
 
-struct bufring *bufring_new(struct uring *u, uint16_t group, unsigned count, unsigned size, int *err)
+struct bufring *bufring_new(struct uring *u, uint16_t group, unsigned count, unsigned size,
+	int *err)
 {
 	struct bufring *b;
 

@@ -170,7 +170,8 @@ static void socket_tune(int fd)
 		int level, name, value;
 	} options[] = {
 		{ IPPROTO_TCP, TCP_NODELAY, 1 }, /* coalescing is ours */
-		{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT }, /* so that we know what is unsent */
+		{ IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+			NOTSENT_LOWAT }, /* so that we know what is unsent */
 		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
 		{ IPPROTO_TCP, TCP_KEEPIDLE, 300 },
 		{ IPPROTO_TCP, TCP_KEEPINTVL, 30 },

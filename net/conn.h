@@ -8,7 +8,10 @@
  * Sending: at most one send in flight; what is written meanwhile is coalesced and
  * goes out in one sendmsg at the end of the turn (conns_flush). Receiving:
  * one oneshot receive into a provided buffer, a larger one when the last was full;
- * a paused connection is simply not re-armed. Failure: `closed` is the last
+ * a paused connection is simply not re-armed, and what was in flight then is kept
+ * until conn_resume. The peer's end of input ends the connection at once with err 0,
+ * without a further attempt to send: it has most likely gone, and what the kernel
+ * never took can be told exactly (conn_unsent). Failure: `closed` is the last
  * callback, comes exactly once per connection, never from inside a call of the
  * user's, and always with the reason in words.
  */
@@ -29,10 +32,11 @@ struct conn_ops {
 	void (*connected)(struct conn *c);
 	/* Bytes came; p[n .. n + BUFRING_PAD) is readable; gone when the call returns. */
 	void (*input)(struct conn *c, char *p, size_t n);
-	/* The queue has fallen to a quarter of queue_max after conn_write had failed. May be NULL. */
+	/* conn_write had failed; now the queue has fallen to a quarter of queue_max, or the
+	 * worker's budget has room again. May be NULL. */
 	void (*writable)(struct conn *c);
-	/* The connection is no more: err is 0 after an orderly end, else -errno; why is static text.
-	 * conn_unsent() may be called from here. The user's memory is its own to free. */
+	/* The connection is no more: err is 0 after an orderly end, else -errno; why is static
+	 * text. conn_unsent() may be called from here. The user's memory is its own to free. */
 	void (*closed)(struct conn *c, int err, const char *why);
 };
 
@@ -54,8 +58,9 @@ unsigned conns_count(const struct conns *cs);
 unsigned conns_max(const struct conns *cs);
 const struct conns_stats *conns_stats(const struct conns *cs);
 
-/* Once per turn, after all input was handled: one send for each connection that has output,
- * and the end of those that are done. */
+/* Once per turn, after all input was handled: receives and one send for each connection that has
+ * output are queued on the ring, what conn_resume has set free is delivered, and `closed` is
+ * called for those that are done. Nothing moves without it, not even a new connection. */
 void conns_flush(struct conns *cs, uint64_t now);
 /* Input bytes since the last call of conns_flush: the budget of a turn. */
 size_t conns_turn_bytes(const struct conns *cs);
@@ -66,7 +71,8 @@ bool conns_dirty(const struct conns *cs);
 struct conn *conn_adopt(struct conns *cs, int fd, const struct addr *peer,
 	const struct conn_ops *ops, void *user);
 /* Dials; ends in `connected` or in `closed` (-ETIMEDOUT after TIMEOUT_CONNECT_MS). NULL with
- * *err when it cannot even begin. */
+ * *err when it cannot even begin (-EUSERS: at the limit). What is written before `connected` is
+ * queued. */
 struct conn *conn_dial(struct conns *cs, const struct addr *peer, const struct conn_ops *ops,
 	void *user, uint64_t now, int *err);
 
@@ -95,10 +101,11 @@ void conn_pause(struct conn *c); /* no more input until conn_resume */
 void conn_resume(struct conn *c);
 bool conn_paused(const struct conn *c);
 
-/* Sends what is queued, then ends the connection in an orderly way; further writes are refused,
- * further input is dropped. */
+/* Sends what is queued (within TIMEOUT_SEND_MS), says that this was all, waits for the peer to do
+ * the same (TIMEOUT_CLOSE_MS), and ends; further writes are refused, further input is dropped.
+ * On a connection that is still dialled it ends the attempt. */
 void conn_close(struct conn *c, const char *why);
-/* Ends it now; unsent bytes are lost to the peer. */
+/* Ends it now, with a reset; unsent bytes are lost to the peer. */
 void conn_abort(struct conn *c, int err, const char *why);
 bool conn_closing(const struct conn *c);
 

@@ -60,7 +60,8 @@ static void accept_failed(struct listener *l, int err)
 	LOG(LOG_ERROR, "accept-failed",
 		err == EMFILE || err == ENFILE ? "out of file descriptors: accepting pauses"
 					       : "accepting pauses",
-		LF_STR("listener", at), LF_STR("error", strerror(err)), LF_INT("pause-ms", PAUSE_MS));
+		LF_STR("listener", at), LF_STR("error", strerror(err)),
+		LF_INT("pause-ms", PAUSE_MS));
 	timer_set(l->ls->wheel, &l->pause, timer_wheel_now(l->ls->wheel) + PAUSE_MS);
 }
 

@@ -48,7 +48,7 @@ void outq_pool_free(struct outq_pool *pool)
 	if (!pool)
 		return;
 	BUG_ON(pool->used != 0);
-	for (int class = 0; class < CLASS_COUNT; class++) {
+	for (int class = 0; class < CLASS_COUNT; class ++) {
 		while (pool->free[class]) {
 			struct outq_segment *s = pool->free[class];
 

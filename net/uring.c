@@ -62,7 +62,8 @@ static void proc_read(const char *path, const char *key, char *out, size_t size)
 static const char *remedy_eperm(const char *disabled, const char *seccomp)
 {
 	if (strcmp(disabled, "2") == 0)
-		return "sysctl -w kernel.io_uring_disabled=0, and the same in /etc/sysctl.d/ to keep it";
+		return "sysctl -w kernel.io_uring_disabled=0, "
+		       "and the same in /etc/sysctl.d/ to keep it";
 	if (strcmp(disabled, "1") == 0)
 		return "put the service's group into sysctl kernel.io_uring_group, "
 		       "or sysctl -w kernel.io_uring_disabled=0";
@@ -70,7 +71,8 @@ static const char *remedy_eperm(const char *disabled, const char *seccomp)
 		return "allow io_uring_setup, io_uring_enter and io_uring_register: "
 		       "docker run --security-opt seccomp=docs/seccomp.json; "
 		       "systemd: SystemCallFilter=@system-service @io-event";
-	return "look for a denial by SELinux or AppArmor in the kernel's log (ausearch -m avc, dmesg)";
+	return "look for a denial by SELinux or AppArmor in the kernel's log "
+	       "(ausearch -m avc, dmesg)";
 }
 
 static const char *remedy_of(int err, const char *disabled, const char *seccomp)
@@ -80,11 +82,11 @@ static const char *remedy_of(int err, const char *disabled, const char *seccomp)
 	case EACCES:
 		return remedy_eperm(disabled, seccomp);
 	case ENOSYS:
-		return "run on Linux 5.19 or later with CONFIG_IO_URING, not under gVisor or an emulator; "
-		       "in a container allow the io_uring system calls";
+		return "run on Linux 5.19 or later with CONFIG_IO_URING, not under gVisor or an "
+		       "emulator; in a container allow the io_uring system calls";
 	case ENOMEM:
-		return "raise the limit of locked memory (ulimit -l, systemd: LimitMEMLOCK=infinity) "
-		       "or of the container's memory";
+		return "raise the limit of locked memory (ulimit -l, systemd: "
+		       "LimitMEMLOCK=infinity) or of the container's memory";
 	case EMFILE:
 	case ENFILE:
 		return "raise the limit of open files (ulimit -n, systemd: LimitNOFILE=)";
@@ -123,9 +125,9 @@ static void failure_fill(struct uring_failure *why, int err, const char *what)
 		strcpy(kernel.release, "?");
 	why->err = err;
 	snprintf(why->cause, sizeof(why->cause),
-		"%s: %s (errno %d): %s; kernel.io_uring_disabled=%s, seccomp mode %s, Linux %.64s", what,
-		strerror(err), err, reason_of(err, disabled, seccomp), *disabled ? disabled : "absent",
-		*seccomp ? seccomp : "unknown", kernel.release);
+		"%s: %s (errno %d): %s; kernel.io_uring_disabled=%s, seccomp mode %s, Linux %.64s",
+		what, strerror(err), err, reason_of(err, disabled, seccomp),
+		*disabled ? disabled : "absent", *seccomp ? seccomp : "unknown", kernel.release);
 	snprintf(why->remedy, sizeof(why->remedy), "%s", remedy_of(err, disabled, seccomp));
 }
 
@@ -338,8 +340,9 @@ static void wake_heard(struct uring *u)
 {
 	uint64_t n;
 
-	/* First empty the descriptor, then let others ring again: the other way round a ring between
-	 * the two would be swallowed. The exchange makes what the ringer wrote before visible. */
+	/* First empty the descriptor, then let others ring again: the other way round a ring
+	 * between the two would be swallowed. The exchange makes what the ringer wrote before
+	 * visible. */
 	(void)!read(u->wake_fd, &n, sizeof(n));
 	atomic_exchange(&u->rung, false);
 	wake_arm(u);
@@ -347,7 +350,8 @@ static void wake_heard(struct uring *u)
 
 static void completion_dispatch(struct uring *u, const struct io_uring_cqe *cqe)
 {
-	struct uring_tag tag = { (uint32_t)cqe->user_data, (uint32_t)(cqe->user_data >> 32) & GEN_MASK };
+	struct uring_tag tag = { (uint32_t)cqe->user_data,
+		(uint32_t)(cqe->user_data >> 32) & GEN_MASK };
 	unsigned op = (unsigned)(cqe->user_data >> 56);
 
 	BUG_ON(op == 0 || op >= URING_OP_COUNT);

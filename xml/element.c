@@ -468,7 +468,11 @@ const struct element *element_parse(struct element_parser *ep, struct span root_
 	struct span bytes, const char **why)
 {
 	const struct span piece[] = {
-		SPAN_LIT("<s"), root_decls, SPAN_LIT(">"), bytes, SPAN_LIT("</s>"),
+		SPAN_LIT("<s"),
+		root_decls,
+		SPAN_LIT(">"),
+		bytes,
+		SPAN_LIT("</s>"),
 	};
 	const struct element *root = parse(ep, piece, ARRAY_LEN(piece), why);
 

@@ -60,7 +60,11 @@ def lab(tmp_path):
 
 @pytest.fixture
 def router(lab):
-    return lab.start_router()
+    """It must have survived the test, and leave in order."""
+    router = lab.start_router()
+    yield router
+    router.stop()
+    assert router.process.returncode == 0
 
 
 @pytest.fixture

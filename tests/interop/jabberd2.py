@@ -81,7 +81,7 @@ USERS = """\
 
 
 class Jabberd2:
-    """Its parts start in this order; each waits until it is linked to the router."""
+    """Its parts are to be started in this order; each waits until it is linked to the router."""
 
     def __init__(self, folder, dns, router, c2s, s2s, users):
         """users: domain -> {name: password}."""
@@ -124,7 +124,3 @@ class Jabberd2:
     def _part(self, name, **ready):
         return Server("jabberd2-" + name, self.folder / name, [
             "/usr/sbin/jabberd2-" + name, "-c", self.folder / (name + ".xml")], **ready)
-
-    def start(self):
-        for part in self.parts:
-            part.start()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The programs under test, each in a folder and on ports of its own."""
 
+import asyncio
 import os
 import pathlib
 import signal
@@ -77,6 +78,16 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    async def logged(self, text, seconds=10):
+        """Waits for a line of the log while other things go on."""
+        await asyncio.get_running_loop().run_in_executor(
+            None, wait_for, "'%s' in the log of %s" % (text, self.name),
+            lambda: text in self.log(), seconds)
+
+    async def exited(self, seconds=8):
+        """The exit status; a process that stays is a failure."""
+        return await asyncio.get_running_loop().run_in_executor(None, self.wait, seconds)
 
     def log(self):
         if not self.log_file.exists():

@@ -5,7 +5,7 @@ import pytest
 
 from lab import DESK_SECRET
 from traffic import bodies
-from xmpp import is_error, is_message
+from xmpp import error_of, is_error, is_message
 
 SHOP, BANK, DESK = "bob@shop.hosted.test", "bob@bank.hosted.test", "carol@desk.hosted.test"
 
@@ -64,8 +64,7 @@ async def expect_error(component, id, condition, type):
     """Exactly one, addressed as an answer."""
     errors = await component.inbox.collect(1, lambda s: is_error(s) and s["id"] == id)
     assert len(errors) == 1
-    assert errors[0]["error"]["condition"] == condition
-    assert errors[0]["error"]["type"] == type
+    assert error_of(errors[0]) == (condition, type)
     return errors[0]
 
 

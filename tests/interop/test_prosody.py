@@ -64,7 +64,7 @@ async def test_messages_wait_for_a_component_that_comes_later(lab, prosody, rout
     """Stanzas are parked while a backend is away for a moment."""
     alice = await lab.client(prosody, "prosody.test")
     early = alice.send_text(TARGETS[0], "early")
-    await asyncio.sleep(0.5)
+    await router.logged(" pair-valid: ")
     component = await lab.component()
     got = await component.inbox.collect(1, is_message)
     assert [s["id"] for s in got] == [early]

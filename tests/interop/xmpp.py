@@ -148,3 +148,12 @@ def is_message(stanza):
 
 def is_error(stanza):
     return stanza["type"] == "error"
+
+
+def error_of(stanza):
+    """(condition, type): slixmpp finds no error in the namespace of components."""
+    for child in stanza.xml:
+        if child.tag.endswith("}error"):
+            conditions = [e.tag.split("}")[1] for e in child]
+            return conditions[0], child.get("type")
+    return None

@@ -21,6 +21,7 @@
 #define SHOWN 600 /* bytes of a surprise that a failure shows */
 
 struct rig rig;
+const char *rig_secrets = SECRET;
 
 static struct tap *taps[TAPS];
 static unsigned n_taps;
@@ -394,23 +395,31 @@ static void prepare_files(void)
 	(void)scratch_file("shop.secret", SHOP_SECRET "\n", 0600);
 	(void)scratch_file("bank.secret", BANK_SECRET "\n", 0600);
 	(void)scratch_file("routes", REGISTRY, 0600);
-	(void)scratch_file("secrets", SECRET "\n", 0600);
+	(void)scratch_file("policy", "# nothing\n", 0600);
+	(void)scratch_file("secrets", rig_secrets, 0600);
 	(void)snprintf(rig.log_path, sizeof(rig.log_path), "%s", scratch_path("log"));
 	log_fd = open(rig.log_path, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0600);
 	cr_assert_geq(log_fd, 0);
 	log_redirect(log_fd);
 }
 
-static const char *peer_flag(char out[96], const char *domain, uint16_t port)
-{
-	(void)snprintf(out, 96, "%s=127.0.0.1:%u", domain, port);
-	return out;
-}
+static const struct {
+	const char *domain;
+	enum { NEAR, FAR, NOBODY } at;
+} peers[] = {
+	{ "*.peer.test", NEAR },
+	{ "*.bulk.test", NEAR },
+	{ R3, FAR },
+	{ EVIL, FAR },
+	{ CLOSED, NOBODY },
+};
+
+#define PEERS ARRAY_LEN(peers)
 
 void rig_prepare(const char *const *flags)
 {
-	char peer[6][96];
-	uint16_t closed;
+	char peer[PEERS][96];
+	uint16_t closed, ports[NOBODY + 1];
 	const char *argv[FLAGS_MAX] = { "sluice", "--name", ROUTER, "--tls", "off", "--listen",
 		"127.0.0.1:0", "--component-listen", "127.0.0.1:0", "--log-level", "debug" };
 	int argc = 11;
@@ -419,22 +428,21 @@ void rig_prepare(const char *const *flags)
 	sham_open(&rig.near);
 	sham_open(&rig.far);
 	refusing = bound(&closed);
+	ports[NEAR] = rig.near.port;
+	ports[FAR] = rig.far.port;
+	ports[NOBODY] = closed;
+	for (unsigned i = 0; i < PEERS; i++) {
+		(void)snprintf(peer[i], sizeof(peer[i]), "%s=127.0.0.1:%u", peers[i].domain,
+			ports[peers[i].at]);
+		argv[argc++] = "--peer";
+		argv[argc++] = peer[i];
+	}
 	argv[argc++] = "--routes";
 	argv[argc++] = scratch_path("routes");
+	argv[argc++] = "--policy";
+	argv[argc++] = scratch_path("policy");
 	argv[argc++] = "--secret-file";
 	argv[argc++] = scratch_path("secrets");
-	for (unsigned i = 0; i < 6; i++)
-		argv[argc++] = i == 0 ? "--peer" : "--peer";
-	argc -= 6;
-	for (unsigned i = 0; i < 6; i++) {
-		static const char *const domains[] = { "*.peer.test", "*.bulk.test", R3, EVIL, CLOSED,
-			"de.test" };
-		const uint16_t ports[] = { rig.near.port, rig.near.port, rig.far.port, rig.far.port,
-			closed, rig.near.port };
-
-		argv[argc++] = "--peer";
-		argv[argc++] = peer_flag(peer[i], domains[i], ports[i]);
-	}
 	while (flags && *flags) {
 		cr_assert_lt(argc, FLAGS_MAX - 1);
 		argv[argc++] = *flags++;
@@ -496,7 +504,7 @@ static void rig_run(void)
 	int code = 0;
 
 	rig.rules = (struct resolve_rules){ .fixed = rig.config.peer, .n_fixed = rig.config.n_peer };
-	rig.secrets = secrets_parse(span_str(SECRET), &fault);
+	rig.secrets = secrets_parse(span_str(rig_secrets), &fault);
 	cr_assert(rig.secrets);
 	h = hosting_load(&rig.config, 1, why);
 	cr_assert(h, "%s", why);
@@ -590,7 +598,7 @@ void rig_stat_becomes(const char *file, int line, _Atomic uint64_t *stat, const 
 
 /* -- remote servers -- */
 
-static void read_id(struct tap *t)
+void tap_id(struct tap *t)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				      "0123456789_-";
@@ -611,7 +619,7 @@ void remote_header_seen(struct tap *t, const char *from, const char *to, bool ve
 	if (to)
 		tap_expect(t, " to='%s'", to);
 	tap_expect(t, " id='");
-	read_id(t);
+	tap_id(t);
 	tap_expect(t, versioned ? "' version='1.0' xml:lang='en'>" : "'>");
 }
 
@@ -695,7 +703,7 @@ void backend_header(struct tap *t, const char *to)
 		DECLARATION "<stream:stream xmlns='jabber:component:accept'" STREAM_NS
 			    " from='%s' id='",
 		to);
-	read_id(t);
+	tap_id(t);
 	tap_expect(t, "'>");
 }
 

@@ -72,6 +72,7 @@ void tap_expect_at(const char *file, int line, struct tap *t, const char *fmt, .
 	PRINTF_LIKE(4, 5);
 /* Consumes the next n bytes, which are not looked at. */
 void tap_skip(struct tap *t, size_t n);
+void tap_id(struct tap *t); /* a stream id, into t->id */
 /* The next whole element (or end tag), consumed; lives in t->element. */
 const char *tap_element(struct tap *t);
 /* The next element holds all of these, a NULL behind them. */
@@ -122,10 +123,10 @@ struct rig {
 	struct sham near, far;
 	char log_path[128];
 	unsigned serial; /* of probes */
-	bool multi; /* near's header was seen */
 };
 
 extern struct rig rig;
+extern const char *rig_secrets; /* what the secret file holds; to be changed before the start */
 
 #define REGISTRY                                                                                   \
 	"backend shop component secret-file=shop.secret\n"                                         \
@@ -140,7 +141,8 @@ void rig_find_ports(void); /* from the log */
 void rig_stop(void);
 void rig_join(void); /* after a drain: the worker has ended by itself */
 void rig_tell(int what);
-/* Loads both files anew, as SIGHUP does, and waits until the worker has them. policy may be NULL. */
+/* Writes both files anew (policy NULL: that one not), loads them as SIGHUP does, and waits until the
+ * worker has them. */
 void rig_reload(const char *registry, const char *policy);
 char *rig_log(void); /* all of it so far; the caller frees it */
 bool rig_log_has(const char *text); /* waits for it */

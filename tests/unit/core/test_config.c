@@ -263,6 +263,7 @@ static const struct {
 	{ { "routes" }, "sluice: 'routes' is no flag; did you mean --routes?\n" },
 	{ { "--backend-listen", "::" },
 		"sluice: '--backend-listen' is no flag; sluice --help lists them all\n" },
+	{ { "--as" }, "sluice: '--as' is no flag; sluice --help lists them all\n" },
 	{ { "" }, "sluice: '' is no flag; sluice --help lists them all\n" },
 	{ { "--" }, "sluice: '--' is no flag; sluice --help lists them all\n" },
 	{ { "=" }, "sluice: '' is no flag; sluice --help lists them all\n" },

@@ -273,7 +273,7 @@ static void cell_check(const struct cell *c, unsigned n, enum pair_state state)
 	others(n, state);
 	p = verifying("evil.test");
 	r = receive_outcome(ps, p, VERIFY_INVALID, c->policy, 7);
-	cr_expect_eq(r.type, c->type, "%s +%u", c->row, n);
+	cr_expect_eq((int)r.type, c->type, "%s +%u", c->row, n);
 	cr_expect(r.type != REPLY_ERROR || r.condition == DB_FORBIDDEN, "%s", c->row);
 	cr_expect_eq(r.close, c->close, "%s +%u", c->row, n);
 	cr_expect_eq(r.grace, c->grace, "%s +%u", c->row, n);

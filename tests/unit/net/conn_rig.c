@@ -119,8 +119,12 @@ static bool on_accepted(void *ctx, int fd, const struct addr *peer)
 
 void rig_start(struct rig *r, const struct conns_opts *opts)
 {
-	static const struct conns_opts usual = { .max = 1000, .bufs = 64, .buf_size = 4096,
-		.big_bufs = 16, .big_size = 32768, .mem_budget = 64u << 20 };
+	static const struct conns_opts usual = { .max = 1000,
+		.bufs = 64,
+		.buf_size = 4096,
+		.big_bufs = 16,
+		.big_size = 32768,
+		.mem_budget = 64u << 20 };
 	struct uring_failure why;
 	struct addr any;
 	int err = 0;
@@ -163,8 +167,9 @@ uint64_t rig_now(const struct rig *r)
 /* A worker's loop turn. */
 void rig_turn(struct rig *r, uint32_t wait_ms)
 {
-	uint32_t wait = conns_dirty(r->conns) || uring_pending(r->uring) ?
-		0 : timer_wheel_next(r->wheel, rig_now(r), wait_ms);
+	uint32_t wait = conns_dirty(r->conns) || uring_pending(r->uring)
+		? 0
+		: timer_wheel_next(r->wheel, rig_now(r), wait_ms);
 
 	uring_turn(r->uring, wait, 512, NULL, NULL);
 	timer_wheel_run(r->wheel, rig_now(r));

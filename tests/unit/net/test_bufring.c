@@ -63,7 +63,7 @@ static struct span receive(struct rig *r)
 	return bufring_take(r->ring, r->res, r->flags);
 }
 
-Test(bufring, runs_dry_and_recovers, .timeout = 20)
+Test(bufring, runs_dry_and_recovers, .timeout = 60)
 {
 	struct rig r;
 	struct span a, b;
@@ -87,7 +87,7 @@ Test(bufring, runs_dry_and_recovers, .timeout = 20)
 	rig_stop(&r);
 }
 
-Test(bufring, pad_is_readable_and_nobodys, .timeout = 20)
+Test(bufring, pad_is_readable_and_nobodys, .timeout = 60)
 {
 	struct rig r;
 	struct span held[4];
@@ -131,7 +131,7 @@ Test(bufring, index_wraps, .timeout = 60)
 }
 
 /* Some kernels say that a buffer came although nothing was received: it must go back. */
-Test(bufring, buffer_with_a_failure_is_taken, .timeout = 20)
+Test(bufring, buffer_with_a_failure_is_taken, .timeout = 60)
 {
 	struct rig r;
 	struct span in;
@@ -145,7 +145,7 @@ Test(bufring, buffer_with_a_failure_is_taken, .timeout = 20)
 	rig_stop(&r);
 }
 
-Test(bufring, unknown_buffer_is_fatal, .timeout = 20, .signal = SIGABRT)
+Test(bufring, unknown_buffer_is_fatal, .timeout = 60, .signal = SIGABRT)
 {
 	struct rig r;
 
@@ -153,7 +153,7 @@ Test(bufring, unknown_buffer_is_fatal, .timeout = 20, .signal = SIGABRT)
 	bufring_take(r.ring, 1, URING_F_BUFFER | 2u << URING_F_BUFFER_SHIFT);
 }
 
-Test(bufring, giving_back_twice_is_fatal, .timeout = 20, .signal = SIGABRT)
+Test(bufring, giving_back_twice_is_fatal, .timeout = 60, .signal = SIGABRT)
 {
 	struct rig r;
 	struct span in;

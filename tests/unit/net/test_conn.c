@@ -51,7 +51,9 @@ Test(conn, echo_keeps_order, .timeout = 60)
 {
 	static uint64_t total = 16 * MEGABYTE;
 	struct rig r;
-	struct end e[2] = { { .on_connected = pour, .on_writable = pour, .mine = &total,
+	struct end e[2] = { { .on_connected = pour,
+				    .on_writable = pour,
+				    .mine = &total,
 				    .on_input = pour_until_back },
 		{ .on_input = echo } };
 
@@ -72,7 +74,7 @@ Test(conn, echo_keeps_order, .timeout = 60)
 	rig_stop(&r);
 }
 
-Test(conn, addresses_are_told, .timeout = 20)
+Test(conn, addresses_are_told, .timeout = 60)
 {
 	struct rig r;
 	struct end e[2] = { 0 };
@@ -121,7 +123,7 @@ static bool drained_to(void *ctx)
 }
 
 /* Input and further output while a send is in flight must not start another one. */
-Test(conn, one_send_at_a_time, .timeout = 30)
+Test(conn, one_send_at_a_time, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
@@ -174,7 +176,7 @@ Test(conn, tiny_socket_buffers_lose_nothing, .timeout = 60)
 	rig_stop(&r);
 }
 
-Test(conn, pause_with_a_receive_in_flight_keeps_input, .timeout = 20)
+Test(conn, pause_with_a_receive_in_flight_keeps_input, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
@@ -252,7 +254,7 @@ Test(conn, random_pauses_lose_nothing, .timeout = 60)
 	rig_stop(&r);
 }
 
-Test(conn, queue_max_refuses_and_writable_follows, .timeout = 20)
+Test(conn, queue_max_refuses_and_writable_follows, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
@@ -288,7 +290,7 @@ Test(conn, queue_max_refuses_and_writable_follows, .timeout = 20)
 	rig_stop(&r);
 }
 
-Test(conn, saying_is_above_the_bound, .timeout = 20)
+Test(conn, saying_is_above_the_bound, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
@@ -318,11 +320,15 @@ static void fill_budget(struct end *e)
 }
 
 /* Who is refused for want of budget hears of it when there is some, even with an empty queue. */
-Test(conn, budget_is_shared_and_comes_back, .timeout = 30)
+Test(conn, budget_is_shared_and_comes_back, .timeout = 60)
 {
 	static uint64_t total = 1000 * 1000;
-	static const struct conns_opts opts = { .max = 10, .bufs = 8, .buf_size = 4096, .big_bufs = 4,
-		.big_size = 8192, .mem_budget = 20 * 32768 };
+	static const struct conns_opts opts = { .max = 10,
+		.bufs = 8,
+		.buf_size = 4096,
+		.big_bufs = 4,
+		.big_size = 8192,
+		.mem_budget = 20 * 32768 };
 	struct rig r;
 	struct end greedy = { .mine = &total, .on_writable = fill_budget };
 	struct end modest = { 0 };
@@ -372,8 +378,12 @@ static bool crowd_fed(void *ctx)
 
 Test(conn, two_buffers_are_enough, .timeout = 60)
 {
-	static const struct conns_opts opts = { .max = 2 * MANY, .bufs = 2, .buf_size = 1024,
-		.big_bufs = 2, .big_size = 2048, .mem_budget = 64u << 20 };
+	static const struct conns_opts opts = { .max = 2 * MANY,
+		.bufs = 2,
+		.buf_size = 1024,
+		.big_bufs = 2,
+		.big_size = 2048,
+		.mem_budget = 64u << 20 };
 	static struct crowd c = { .each = 20000 };
 	struct rig r;
 
@@ -392,10 +402,14 @@ Test(conn, two_buffers_are_enough, .timeout = 60)
 	rig_stop(&r);
 }
 
-Test(conn, limit_is_kept, .timeout = 20)
+Test(conn, limit_is_kept, .timeout = 60)
 {
-	static const struct conns_opts opts = { .max = 2, .bufs = 4, .buf_size = 1024, .big_bufs = 2,
-		.big_size = 2048, .mem_budget = MEGABYTE };
+	static const struct conns_opts opts = { .max = 2,
+		.bufs = 4,
+		.buf_size = 1024,
+		.big_bufs = 2,
+		.big_size = 2048,
+		.mem_budget = MEGABYTE };
 	struct rig r;
 	struct end e[2] = { 0 };
 	unsigned before;
@@ -418,7 +432,7 @@ Test(conn, limit_is_kept, .timeout = 20)
 	rig_stop(&r);
 }
 
-Test(conn, turn_bytes_are_those_of_the_turn, .timeout = 20)
+Test(conn, turn_bytes_are_those_of_the_turn, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };

@@ -45,7 +45,7 @@ static void single(struct rig *r, struct end *e, int *peer, int sndbuf, int rcvb
 	*peer = fds[1];
 }
 
-Test(conn_end, close_sends_all_that_is_queued, .timeout = 30)
+Test(conn_end, close_sends_all_that_is_queued, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
@@ -73,7 +73,7 @@ Test(conn_end, close_sends_all_that_is_queued, .timeout = 30)
 	rig_stop(&r);
 }
 
-Test(conn_end, close_while_paused, .timeout = 30)
+Test(conn_end, close_while_paused, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
@@ -98,7 +98,7 @@ Test(conn_end, close_while_paused, .timeout = 30)
 	rig_stop(&r);
 }
 
-Test(conn_end, close_does_not_wait_for_ever, .timeout = 30)
+Test(conn_end, close_does_not_wait_for_ever, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
@@ -119,7 +119,7 @@ Test(conn_end, close_does_not_wait_for_ever, .timeout = 30)
 	rig_stop(&r);
 }
 
-Test(conn_end, flush_at_close_is_bounded, .timeout = 30)
+Test(conn_end, flush_at_close_is_bounded, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { .keep_unsent = true };
@@ -142,7 +142,7 @@ Test(conn_end, flush_at_close_is_bounded, .timeout = 30)
 	rig_stop(&r);
 }
 
-Test(conn_end, peer_closes, .timeout = 30)
+Test(conn_end, peer_closes, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
@@ -158,7 +158,7 @@ Test(conn_end, peer_closes, .timeout = 30)
 }
 
 /* Both have said good bye: the peer's FIN came before our last bytes were out. */
-Test(conn_end, end_of_input_does_not_stop_the_flush, .timeout = 30)
+Test(conn_end, end_of_input_does_not_stop_the_flush, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
@@ -179,7 +179,7 @@ Test(conn_end, end_of_input_does_not_stop_the_flush, .timeout = 30)
 	rig_stop(&r);
 }
 
-Test(conn_end, reset_returns_what_was_not_sent, .timeout = 30)
+Test(conn_end, reset_returns_what_was_not_sent, .timeout = 60)
 {
 	static const char *const header = "<stream:stream>";
 	struct rig r;
@@ -203,7 +203,7 @@ Test(conn_end, reset_returns_what_was_not_sent, .timeout = 30)
 	cr_assert(rig_until(&r, end_closed, &e));
 	cr_assert(e.err == -ECONNRESET || e.err == -EPIPE, "%d: %s", e.err, e.why);
 	cr_assert(e.any_unsent);
-	/* A suffix of the stream that begins with a stanza, and with the first unsent one or earlier. */
+	/* A suffix of the stream that begins with a stanza, the first unsent one or earlier. */
 	before = e.written - e.unsent_len;
 	cr_assert(bytes_good(e.unsent, e.unsent_len, before));
 	while (first < ARRAY_LEN(marks) && marks[first] != before)
@@ -217,7 +217,7 @@ Test(conn_end, reset_returns_what_was_not_sent, .timeout = 30)
 	rig_stop(&r);
 }
 
-Test(conn_end, nothing_sent_returns_all_stanzas, .timeout = 30)
+Test(conn_end, nothing_sent_returns_all_stanzas, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { .keep_unsent = true };
@@ -242,7 +242,7 @@ Test(conn_end, nothing_sent_returns_all_stanzas, .timeout = 30)
 	rig_stop(&r);
 }
 
-Test(conn_end, refused, .timeout = 30)
+Test(conn_end, refused, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { .keep_unsent = true };
@@ -280,7 +280,7 @@ static int deaf_listener(struct addr *at, int fill[8])
 	return l;
 }
 
-Test(conn_end, connect_times_out, .timeout = 30)
+Test(conn_end, connect_times_out, .timeout = 60)
 {
 	struct rig r;
 	struct end e[2] = { 0 };
@@ -311,7 +311,7 @@ Test(conn_end, connect_times_out, .timeout = 30)
 	rig_stop(&r);
 }
 
-Test(conn_end, stalled_peer_is_given_up, .timeout = 30)
+Test(conn_end, stalled_peer_is_given_up, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
@@ -334,7 +334,7 @@ Test(conn_end, stalled_peer_is_given_up, .timeout = 30)
 }
 
 /* A send of half a megabyte to a slow reader lasts longer than the time-out. */
-Test(conn_end, slow_peer_is_not_given_up, .timeout = 30)
+Test(conn_end, slow_peer_is_not_given_up, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
@@ -357,10 +357,14 @@ Test(conn_end, slow_peer_is_not_given_up, .timeout = 30)
 }
 
 /* A completion of a former life of the slot; its buffer must come back. */
-Test(conn_end, stale_completion_is_counted, .timeout = 30)
+Test(conn_end, stale_completion_is_counted, .timeout = 60)
 {
-	static const struct conns_opts opts = { .max = 4, .bufs = 2, .buf_size = 1024, .big_bufs = 2,
-		.big_size = 2048, .mem_budget = MEGABYTE };
+	static const struct conns_opts opts = { .max = 4,
+		.bufs = 2,
+		.buf_size = 1024,
+		.big_bufs = 2,
+		.big_size = 2048,
+		.mem_budget = MEGABYTE };
 	struct rig r;
 	struct end e = { 0 };
 	char bytes[500];
@@ -372,7 +376,7 @@ Test(conn_end, stale_completion_is_counted, .timeout = 30)
 	rig_settle(&r);
 	tcp_pair(old, 0, 0);
 	for (unsigned i = 1; i <= 10; i++) {
-		/* Generation 0 is never given out; slot 0 is in use, slot 200 not, 5000 does not exist. */
+		/* No connection has generation 0. Slot 0 is in use, slot 200 not, 5000 is none. */
 		static const uint32_t slots[] = { 0, 200, 5000 };
 
 		cr_assert_eq(write(old[1], "late", 4), 4);
@@ -409,7 +413,7 @@ static bool many_closed(void *ctx)
 
 /* All ways to end it at all moments, slots used again and again: no descriptor, slot or byte of
  * memory is lost, and nobody gets another one's bytes (the position of each byte is checked). */
-Test(conn_end, thousands_come_and_go, .timeout = 100)
+Test(conn_end, thousands_come_and_go, .timeout = 60)
 {
 	struct rig r;
 	unsigned before, closed = 0, total = 0;
@@ -435,7 +439,7 @@ Test(conn_end, thousands_come_and_go, .timeout = 100)
 				conn_close(e[i].conn, "at random");
 		}
 		rig_turn(&r, 0);
-		/* The rest; what is still in the listener's backlog comes later and ends by itself. */
+		/* Some may still be in the listener's backlog: they come, and end with their peers. */
 		while (r.n_accepted < 20)
 			rig_turn(&r, 1);
 		for (unsigned i = 0; i < 20; i++)
@@ -490,7 +494,7 @@ static void answer_and_close(struct end *e, char *p, size_t n)
 	conn_close(e->conn, "answered");
 }
 
-Test(conn_end, callback_aborts_its_own_connection, .timeout = 30)
+Test(conn_end, callback_aborts_its_own_connection, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { .on_input = abort_self };
@@ -509,7 +513,7 @@ Test(conn_end, callback_aborts_its_own_connection, .timeout = 30)
 	rig_stop(&r);
 }
 
-Test(conn_end, callback_aborts_another, .timeout = 30)
+Test(conn_end, callback_aborts_another, .timeout = 60)
 {
 	struct rig r;
 	struct end e[2] = { { .on_input = abort_other, .mine = &e[1] },
@@ -540,7 +544,7 @@ Test(conn_end, callback_aborts_another, .timeout = 30)
 	rig_stop(&r);
 }
 
-Test(conn_end, closed_may_dial_again, .timeout = 30)
+Test(conn_end, closed_may_dial_again, .timeout = 60)
 {
 	struct rig r;
 	struct end second = { 0 };
@@ -561,7 +565,7 @@ Test(conn_end, closed_may_dial_again, .timeout = 30)
 	rig_stop(&r);
 }
 
-Test(conn_end, input_may_answer_and_close, .timeout = 30)
+Test(conn_end, input_may_answer_and_close, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { .on_input = answer_and_close };

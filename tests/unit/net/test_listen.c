@@ -108,7 +108,7 @@ static unsigned fds_open(void)
 	return n;
 }
 
-Test(listen, accepts_all_that_wait, .timeout = 20)
+Test(listen, accepts_all_that_wait, .timeout = 60)
 {
 	struct rig r;
 	int fds[CLIENTS];
@@ -131,7 +131,7 @@ Test(listen, accepts_all_that_wait, .timeout = 20)
 	rig_stop(&r);
 }
 
-Test(listen, stops_when_told_and_goes_on, .timeout = 20)
+Test(listen, stops_when_told_and_goes_on, .timeout = 60)
 {
 	struct rig r;
 	struct addr at;
@@ -154,7 +154,7 @@ Test(listen, stops_when_told_and_goes_on, .timeout = 20)
 	rig_stop(&r);
 }
 
-Test(listen, workers_share_a_port, .timeout = 20)
+Test(listen, workers_share_a_port, .timeout = 60)
 {
 	struct rig r;
 	struct listener *second;
@@ -173,7 +173,7 @@ Test(listen, workers_share_a_port, .timeout = 20)
 	rig_stop(&r);
 }
 
-Test(listen, failure_has_its_errno, .timeout = 20)
+Test(listen, failure_has_its_errno, .timeout = 60)
 {
 	struct rig r;
 	struct addr at = loopback("192.0.2.1:1");
@@ -196,7 +196,7 @@ Test(listen, failure_has_its_errno, .timeout = 20)
 	rig_stop(&r);
 }
 
-Test(listen, any_address_is_for_both_families, .timeout = 20)
+Test(listen, any_address_is_for_both_families, .timeout = 60)
 {
 	struct rig r;
 	struct addr at;
@@ -212,7 +212,7 @@ Test(listen, any_address_is_for_both_families, .timeout = 20)
 	rig_stop(&r);
 }
 
-Test(listen, stopping_frees_the_port, .timeout = 20)
+Test(listen, stopping_frees_the_port, .timeout = 60)
 {
 	struct rig r;
 	struct addr at;
@@ -234,7 +234,7 @@ Test(listen, stopping_frees_the_port, .timeout = 20)
 }
 
 /* All descriptors in use: it pauses, says so, does not spin, and goes on when there are some. */
-Test(listen, survives_without_descriptors, .timeout = 20)
+Test(listen, survives_without_descriptors, .timeout = 60)
 {
 	struct rig r;
 	struct rlimit limit, low;

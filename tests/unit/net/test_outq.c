@@ -127,7 +127,7 @@ static void model_start(struct outq *q, struct model *m)
 	cr_assert(n == OUTQ_IOV || pos == m->appended, "left something behind");
 }
 
-Test(outq, behaves_like_a_string, .timeout = 120)
+Test(outq, behaves_like_a_string, .timeout = 60)
 {
 	static struct model m;
 	struct outq_pool *pool = outq_pool_new(BUDGET);
@@ -155,7 +155,8 @@ Test(outq, behaves_like_a_string, .timeout = 120)
 			unsent_check(&q, &m);
 		/* Marks that are long gone only make the search slow. */
 		if (m.n_marks > 4096) {
-			memmove(m.marks, m.marks + 2048, 2048 * sizeof(m.marks[0]) + sizeof(m.marks[0]));
+			memmove(m.marks, m.marks + 2048,
+				2048 * sizeof(m.marks[0]) + sizeof(m.marks[0]));
 			m.n_marks -= 2048;
 		}
 	}
@@ -164,7 +165,7 @@ Test(outq, behaves_like_a_string, .timeout = 120)
 	outq_pool_free(pool);
 }
 
-Test(outq, little_output_takes_little_memory, .timeout = 10)
+Test(outq, little_output_takes_little_memory, .timeout = 60)
 {
 	struct outq_pool *pool = outq_pool_new(BUDGET);
 	struct outq q;
@@ -180,7 +181,7 @@ Test(outq, little_output_takes_little_memory, .timeout = 10)
 	outq_pool_free(pool);
 }
 
-Test(outq, budget_refuses_as_a_whole, .timeout = 10)
+Test(outq, budget_refuses_as_a_whole, .timeout = 60)
 {
 	struct outq_pool *pool = outq_pool_new(3 * OUTQ_SEGMENT);
 	struct outq a, b;
@@ -192,8 +193,11 @@ Test(outq, budget_refuses_as_a_whole, .timeout = 10)
 	cr_assert_not(outq_append_all(&a, pieces, 2));
 	cr_assert_eq(a.bytes, 0);
 	cr_assert_eq(outq_pool_used(pool), 0);
-	cr_assert_not(outq_append_all(&a, (struct span[]){ span_of(big, sizeof(big)),
-		span_of(big, OUTQ_SEGMENT) }, 2), "fits but for the segments' own bytes");
+	cr_assert_not(outq_append_all(&a,
+			      (struct span[]){ span_of(big, sizeof(big)),
+				      span_of(big, OUTQ_SEGMENT) },
+			      2),
+		"fits but for the segments' own bytes");
 	cr_assert_eq(outq_pool_used(pool), 0);
 	cr_assert(outq_append(&a, pieces[0]));
 	cr_assert_not(outq_append(&b, SPAN_LIT("x")), "three large segments are in use");
@@ -203,7 +207,7 @@ Test(outq, budget_refuses_as_a_whole, .timeout = 10)
 	outq_pool_free(pool);
 }
 
-Test(outq, mark_of_a_refused_append_is_taken_back, .timeout = 10)
+Test(outq, mark_of_a_refused_append_is_taken_back, .timeout = 60)
 {
 	struct outq_pool *pool = outq_pool_new(4096);
 	struct outq q;
@@ -229,7 +233,7 @@ Test(outq, mark_of_a_refused_append_is_taken_back, .timeout = 10)
 	outq_pool_free(pool);
 }
 
-Test(outq, handed_counts_sent_and_in_flight, .timeout = 10)
+Test(outq, handed_counts_sent_and_in_flight, .timeout = 60)
 {
 	struct outq_pool *pool = outq_pool_new(BUDGET);
 	struct iovec iov[OUTQ_IOV];

@@ -88,7 +88,7 @@ static void works(struct uring *u)
 	close(fds[1]);
 }
 
-Test(uring, takes_the_best_rung, .timeout = 20)
+Test(uring, takes_the_best_rung, .timeout = 60)
 {
 	static const struct {
 		unsigned unknown;
@@ -111,7 +111,7 @@ Test(uring, takes_the_best_rung, .timeout = 20)
 	}
 }
 
-Test(uring, old_kernel_is_refused_in_words, .timeout = 20)
+Test(uring, old_kernel_is_refused_in_words, .timeout = 60)
 {
 	struct uring_failure why;
 
@@ -162,7 +162,7 @@ static struct uring_failure refused_with(int err)
 	return why;
 }
 
-Test(uring, refusal_by_seccomp_is_explained, .timeout = 20)
+Test(uring, refusal_by_seccomp_is_explained, .timeout = 60)
 {
 	struct uring_failure why = refused_with(EPERM);
 
@@ -177,7 +177,7 @@ Test(uring, refusal_by_seccomp_is_explained, .timeout = 20)
 		cr_assert(strstr(why.remedy, "sysctl"), "%s", why.remedy);
 }
 
-Test(uring, absence_is_explained, .timeout = 20)
+Test(uring, absence_is_explained, .timeout = 60)
 {
 	struct uring_failure why = refused_with(ENOSYS);
 
@@ -186,7 +186,7 @@ Test(uring, absence_is_explained, .timeout = 20)
 	cr_assert(strstr(why.remedy, "gVisor"), "%s", why.remedy);
 }
 
-Test(uring, waits_as_long_as_it_is_told, .timeout = 20)
+Test(uring, waits_as_long_as_it_is_told, .timeout = 60)
 {
 	struct uring *u = ring_new(NULL);
 	uint64_t before = clock_ms(), took;
@@ -202,7 +202,7 @@ Test(uring, waits_as_long_as_it_is_told, .timeout = 20)
 }
 
 /* Deferred task work runs in every turn, also in those that do not wait and submit nothing. */
-Test(uring, turns_without_waiting_make_progress, .timeout = 20)
+Test(uring, turns_without_waiting_make_progress, .timeout = 60)
 {
 	struct uring *u = ring_new(NULL);
 	struct seen s = { 0 };
@@ -250,7 +250,7 @@ static void *ring_always(void *arg)
 	return NULL;
 }
 
-Test(uring, no_wake_up_is_lost, .timeout = 40)
+Test(uring, no_wake_up_is_lost, .timeout = 60)
 {
 	struct waker w = { .uring = ring_new(NULL) };
 	pthread_t thread, noise;
@@ -270,7 +270,7 @@ Test(uring, no_wake_up_is_lost, .timeout = 40)
 	uring_close(w.uring);
 }
 
-Test(uring, full_submission_queue_loses_nothing, .timeout = 20)
+Test(uring, full_submission_queue_loses_nothing, .timeout = 60)
 {
 	struct uring_opts opts = { .entries = 8, .completions = 16 };
 	struct uring *u = ring_new(&opts);
@@ -296,7 +296,7 @@ static bool always(void *ctx)
 	return true;
 }
 
-Test(uring, bounds_of_a_turn_hold, .timeout = 20)
+Test(uring, bounds_of_a_turn_hold, .timeout = 60)
 {
 	struct uring *u = ring_new(NULL);
 	struct seen s = { 0 };
@@ -318,7 +318,7 @@ Test(uring, bounds_of_a_turn_hold, .timeout = 20)
 	uring_close(u);
 }
 
-Test(uring, handlers_may_queue_more, .timeout = 20)
+Test(uring, handlers_may_queue_more, .timeout = 60)
 {
 	struct uring_opts opts = { .entries = 4, .completions = 8 };
 	struct uring *u = ring_new(&opts);
@@ -337,7 +337,7 @@ Test(uring, handlers_may_queue_more, .timeout = 20)
 	uring_close(u);
 }
 
-Test(uring, cancelled_operation_completes, .timeout = 20)
+Test(uring, cancelled_operation_completes, .timeout = 60)
 {
 	struct uring *u = ring_new(NULL);
 	struct seen s = { 0 };
@@ -359,7 +359,7 @@ Test(uring, cancelled_operation_completes, .timeout = 20)
 	uring_close(u);
 }
 
-Test(uring, completion_without_a_handler_is_counted, .timeout = 20)
+Test(uring, completion_without_a_handler_is_counted, .timeout = 60)
 {
 	struct uring *u = ring_new(NULL);
 

@@ -44,9 +44,11 @@ Test(chars, classes)
 static int reference_decode(const unsigned char *p, int n, uint32_t *cp)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	int len = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
+	int len = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : 0;
 	uint32_t v;
 
+	if (p[0] >> 3 == 30)
+		len = 4;
 	if (len == 1) {
 		*cp = p[0];
 		return 1;
@@ -145,12 +147,31 @@ Test(chars, legal)
 		uint32_t cp;
 		bool legal;
 	} rows[] = {
-		{ 0, false }, { 8, false }, { 9, true }, { 0xa, true }, { 0xb, false },
-		{ 0xc, false }, { 0xd, true }, { 0xe, false }, { 0x1f, false }, { 0x20, true },
-		{ 0x7f, true }, { 0x85, true }, { 0xd7ff, true }, { 0xd800, false },
-		{ 0xdfff, false }, { 0xe000, true }, { 0xfdd0, true }, { 0xfffd, true },
-		{ 0xfffe, false }, { 0xffff, false }, { 0x10000, true }, { 0x1fffe, true },
-		{ 0x10ffff, true }, { 0x110000, false }, { UINT32_MAX, false },
+		{ 0, false },
+		{ 8, false },
+		{ 9, true },
+		{ 0xa, true },
+		{ 0xb, false },
+		{ 0xc, false },
+		{ 0xd, true },
+		{ 0xe, false },
+		{ 0x1f, false },
+		{ 0x20, true },
+		{ 0x7f, true },
+		{ 0x85, true },
+		{ 0xd7ff, true },
+		{ 0xd800, false },
+		{ 0xdfff, false },
+		{ 0xe000, true },
+		{ 0xfdd0, true },
+		{ 0xfffd, true },
+		{ 0xfffe, false },
+		{ 0xffff, false },
+		{ 0x10000, true },
+		{ 0x1fffe, true },
+		{ 0x10ffff, true },
+		{ 0x110000, false },
+		{ UINT32_MAX, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -187,13 +208,12 @@ Test(chars, names_like_the_libraries)
 
 	for (uint32_t cp = 0x21; cp <= 0x10ffff; cp = next_cp(cp)) {
 		char c[5] = "", first[16], later[16];
-		bool ascii_special = cp < 0x80 && strchr("!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~", (int)cp);
 
+		if (cp < 0x80 && strchr("!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~", (int)cp))
+			continue; /* some of them are markup */
 		chars_encode(cp, c);
 		snprintf(first, sizeof(first), "<%s/>", c);
 		snprintf(later, sizeof(later), "<a%s/>", c);
-		if (ascii_special) /* some of them are markup */
-			continue;
 		cr_assert_eq(chars_is_name_start(cp), libxml_takes(ep, first), "U+%04X", cp);
 		cr_assert_eq(chars_is_name(cp), libxml_takes(ep, later), "U+%04X", cp);
 		cr_assert_eq(chars_is_name_start_4e(cp), expat_takes(parser, first), "U+%04X", cp);
@@ -222,12 +242,27 @@ Test(chars, reference)
 		size_t used;
 		uint32_t cp;
 	} rows[] = {
-		{ "&amp;x", 5, '&' }, { "&lt;", 4, '<' }, { "&gt;", 4, '>' }, { "&apos;", 6, '\'' },
-		{ "&quot;", 6, '"' }, { "&#65;", 5, 'A' }, { "&#x4a;", 6, 'J' },
-		{ "&#x10FFFF;", 10, 0x10ffff }, { "&#0000065;", 10, 'A' }, { "&#00000065;", 0, 0 },
-		{ "&", 0, 0 }, { "&amp", 0, 0 }, { "&nbsp;", 0, 0 }, { "&#;", 0, 0 }, { "&#x;", 0, 0 },
-		{ "&#65", 0, 0 }, { "&#0;", 0, 0 }, { "&#xD800;", 0, 0 }, { "&#4a;", 0, 0 },
-		{ "amp;", 0, 0 }, { "", 0, 0 },
+		{ "&amp;x", 5, '&' },
+		{ "&lt;", 4, '<' },
+		{ "&gt;", 4, '>' },
+		{ "&apos;", 6, '\'' },
+		{ "&quot;", 6, '"' },
+		{ "&#65;", 5, 'A' },
+		{ "&#x4a;", 6, 'J' },
+		{ "&#x10FFFF;", 10, 0x10ffff },
+		{ "&#0000065;", 10, 'A' },
+		{ "&#00000065;", 0, 0 },
+		{ "&", 0, 0 },
+		{ "&amp", 0, 0 },
+		{ "&nbsp;", 0, 0 },
+		{ "&#;", 0, 0 },
+		{ "&#x;", 0, 0 },
+		{ "&#65", 0, 0 },
+		{ "&#0;", 0, 0 },
+		{ "&#xD800;", 0, 0 },
+		{ "&#4a;", 0, 0 },
+		{ "amp;", 0, 0 },
+		{ "", 0, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -254,13 +289,13 @@ Test(chars, value_needs_room)
 
 /* -- skips: the same as a plain loop for every length and every byte, 64 bytes behind the end -- */
 
-static size_t plain(const char *p, size_t n, unsigned classes)
+static const char *plain(const char *p, size_t n, unsigned classes)
 {
 	size_t i = 0;
 
 	while (i < n && chars_is((unsigned char)p[i], classes))
 		i++;
-	return i;
+	return p + i;
 }
 
 Test(chars, skips)
@@ -272,12 +307,12 @@ Test(chars, skips)
 			for (size_t at = 0; at <= n; at++) {
 				memset(p, 'x', n + SKIP_PAD);
 				p[at] = (char)stop;
-				cr_assert_eq(skip_text(p, p + n) - p, plain(p, n, CHARS_TEXT));
-				cr_assert_eq(skip_value(p, p + n) - p, plain(p, n, CHARS_VALUE));
-				cr_assert_eq(skip_name(p, p + n) - p, plain(p, n, CHARS_NAME));
+				cr_assert_eq(skip_text(p, p + n), plain(p, n, CHARS_TEXT));
+				cr_assert_eq(skip_value(p, p + n), plain(p, n, CHARS_VALUE));
+				cr_assert_eq(skip_name(p, p + n), plain(p, n, CHARS_NAME));
 				memset(p, ' ', n + SKIP_PAD);
 				p[at] = (char)stop;
-				cr_assert_eq(skip_space(p, p + n) - p, plain(p, n, CHARS_SPACE));
+				cr_assert_eq(skip_space(p, p + n), plain(p, n, CHARS_SPACE));
 			}
 		free(p);
 	}

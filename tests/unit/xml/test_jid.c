@@ -43,7 +43,18 @@ Test(jid, split)
 Test(jid, malformed)
 {
 	static const char *const rows[] = {
-		"", "a@", "@b", "b/", "/", "@", "@/", "a@/b", "/r", "a@b/", "@b/r", "a@b@/",
+		"",
+		"a@",
+		"@b",
+		"b/",
+		"/",
+		"@",
+		"@/",
+		"a@/b",
+		"/r",
+		"a@b/",
+		"@b/r",
+		"a@b@/",
 	};
 	struct jid j;
 
@@ -92,14 +103,27 @@ Test(jid, parts)
 		const char *text;
 		bool valid;
 	} rows[] = {
-		{ "a.test", true }, { "u@a.test/r", true }, { "u@a.test/r s \" & ' : < > @ /", true },
-		{ "u.v-w_x!#$%*+=?^`{|}~()[],;\\@a.test", true }, { "\xc3\xa9@a.test", true },
-		{ "u v@a.test", false }, { "u\"@a.test", false }, { "u&@a.test", false },
-		{ "u'@a.test", false }, { "u:@a.test", false }, { "u<@a.test", false },
-		{ "u>@a.test", false }, { "u\t@a.test", false }, { "u\x7f@a.test", false },
-		{ "u\xc2\x85@a.test", false }, { "u@a.test/\t", false }, { "u@a.test/\x7f", false },
-		{ "u@a.test/\xc2\x9f", false }, { "u@a.test/\xc2\xa0", true },
-		{ "u\xc3@a.test", false }, { "u@a.test/\xff", false },
+		{ "a.test", true },
+		{ "u@a.test/r", true },
+		{ "u@a.test/r s \" & ' : < > @ /", true },
+		{ "u.v-w_x!#$%*+=?^`{|}~()[],;\\@a.test", true },
+		{ "\xc3\xa9@a.test", true },
+		{ "u v@a.test", false },
+		{ "u\"@a.test", false },
+		{ "u&@a.test", false },
+		{ "u'@a.test", false },
+		{ "u:@a.test", false },
+		{ "u<@a.test", false },
+		{ "u>@a.test", false },
+		{ "u\t@a.test", false },
+		{ "u\x7f@a.test", false },
+		{ "u\xc2\x85@a.test", false },
+		{ "u@a.test/\t", false },
+		{ "u@a.test/\x7f", false },
+		{ "u@a.test/\xc2\x9f", false },
+		{ "u@a.test/\xc2\xa0", true },
+		{ "u\xc3@a.test", false },
+		{ "u@a.test/\xff", false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -18,7 +18,10 @@ struct row {
 	unsigned frames; /* complete ones, before the error if there is one */
 };
 
-#define ROW(id, text, error, frames) { id, text, sizeof(text) - 1, error, frames }
+#define ROW(id, text, error, frames)                                                               \
+	{                                                                                          \
+		id, text, sizeof(text) - 1, error, frames                                          \
+	}
 #define OK(id, text) ROW(id, text, SCAN_E_NONE, 1)
 #define BAD(id, text) ROW(id, text, SCAN_E_NOT_WELL_FORMED, 0)
 #define UTF(id, text) ROW(id, text, SCAN_E_UNSUPPORTED_ENCODING, 0)
@@ -93,6 +96,7 @@ Test(scan, prolog)
 		BAD("unknown attribute", "<?xml version='1.0' x='y'?>" ROOT),
 		BAD("missing space", "<?xml version='1.0'encoding='UTF-8'?>" ROOT),
 		BAD("end without ?", "<?xml version='1.0'>" ROOT),
+		BAD("end with a space for ?", "<?xml version='1.0' >" ROOT),
 		BAD("standalone maybe", "<?xml version='1.0' standalone='maybe'?>" ROOT),
 		BAD("standalone case", "<?xml version='1.0' standalone='YES'?>" ROOT),
 		BAD("markup in declaration", "<?xml version='1.0' <" ROOT),

@@ -52,8 +52,8 @@ static const struct row kinds[] = {
 	{ "no namespace", HEADER, "<message xmlns=''/>", FRAME_FOREIGN, FRAME_EMPTY, "message", 0 },
 	{ "prefix-free", PREFIX_FREE, "<message xmlns='jabber:server'/>", FRAME_MESSAGE,
 		FRAME_EMPTY, "message", 0 },
-	{ "prefix-free features", PREFIX_FREE, "<features/>", FRAME_STREAM, FRAME_EMPTY,
-		"features", 0 },
+	{ "prefix-free features", PREFIX_FREE, "<features/>", FRAME_STREAM, FRAME_EMPTY, "features",
+		0 },
 	{ "prefix-free message", PREFIX_FREE, "<message/>", FRAME_STREAM, FRAME_EMPTY, "message",
 		0 },
 	{ "prefix-free, root's content prefix", PREFIX_FREE, "<c:message/>", FRAME_MESSAGE,
@@ -210,6 +210,10 @@ Test(scan_frame, redeclared)
 			"<iq><x xmlns='u'><y/></x><a/></iq>", false },
 		{ HEADER, "<iq><x xmlns='jabber:client'><a xmlns='jabber:server'/></x></iq>",
 			"<iq><x xmlns='jabber:client'><a xmlns='jabber:server'/></x></iq>", false },
+		{ HEADER, "<iq><x xmlns='u'><y/><z></z><a xmlns='jabber:server'/></x></iq>",
+			"<iq><x xmlns='u'><y/><z></z><a xmlns='jabber:server'/></x></iq>", false },
+		{ COMPONENT, "<iq><a><b xmlns='jabber:component:accept'/></a></iq>",
+			"<iq><a><b/></a></iq>", false },
 		{ HEADER, "<iq><p:x xmlns:p='u' xmlns='jabber:server'/></iq>",
 			"<iq><p:x xmlns:p='u' xmlns='jabber:server'/></iq>", false },
 		{ HEADER, "<iq><p:x xmlns='u' xmlns:p='jabber:server'/></iq>",
@@ -298,8 +302,9 @@ Test(scan_frame, root)
 
 	cr_expect(span_is(scan_root_name(s), "stream:stream"));
 	cr_expect(span_is(scan_root_content_ns(s), "jabber:server"));
-	cr_expect(span_is(scan_root_decls(s), " xmlns:p=\"u&amp;v\" xmlns='jabber&#58;server'"
-					      " xmlns:stream='" STREAMS "'"));
+	cr_expect(span_is(scan_root_decls(s),
+		" xmlns:p=\"u&amp;v\" xmlns='jabber&#58;server'"
+		" xmlns:stream='" STREAMS "'"));
 	cr_expect_eq(scan_root_prefix_count(s), 2);
 	cr_expect(span_is(scan_root_prefix_decl(s, 0), " xmlns:p=\"u&amp;v\""));
 	cr_expect(span_is(scan_root_prefix_decl(s, 1), " xmlns:stream='" STREAMS "'"));
