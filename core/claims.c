@@ -101,17 +101,50 @@ static void claims_throttle(struct inbound *in)
 		inbound_pause(in, PAUSE_CLAIMS);
 }
 
+static void claim_count(struct stats *st, enum verify_outcome outcome)
+{
+	if (outcome == VERIFY_VALID)
+		STATS_INC(st, pairs_valid);
+	else if (outcome == VERIFY_INVALID)
+		STATS_INC(st, pairs_invalid);
+	else
+		STATS_INC(st, pairs_error);
+}
+
+/* A claim has ended. First the table, then the word: the peer may send a stanza in the very next
+ * packet. */
+static void claim_answer(struct inbound *in, struct pair *p, struct span raw_from,
+	struct span raw_to, enum verify_outcome outcome)
+{
+	static const char *const type[] = {
+		[REPLY_VALID] = "valid",
+		[REPLY_INVALID] = "invalid",
+		[REPLY_ERROR] = NULL,
+	};
+	struct worker *w = in->s.w;
+	struct receive_reply reply = receive_outcome(in->pairs, p, outcome,
+		w->config->invalid_policy, w->now);
+
+	claim_count(&w->stats, outcome);
+	if (reply.type == REPLY_VALID && pairs_count(in->pairs, PAIR_VALID) == 1)
+		inbound_proven(in);
+	result_answer(in, raw_from, raw_to, type[reply.type], reply.condition);
+	if (reply.close)
+		stream_end(&in->s, "a key was invalid and no other pair is alive");
+	if (reply.grace) {
+		in->strict_close = true;
+		stream_set_timer(&in->s, GRACE_FORBID_MS);
+	}
+}
+
 static void claim_start(struct inbound *in, const struct request *rq, struct pair *p,
 	struct span key)
 {
-	p->claim = verifier_claim(in->s.w->verifier, &in->asker, p, domain_span(&rq->from),
-		domain_span(&rq->to), rq->raw_from, rq->raw_to, key, in->s.w->now);
-	if (p->claim) {
+	if (verifier_claim(in->s.w->verifier, &in->asker, p, domain_span(&rq->from),
+		    domain_span(&rq->to), rq->raw_from, rq->raw_to, key, in->s.w->now))
 		claims_throttle(in);
-		return;
-	}
-	pairs_set_state(in->pairs, p, PAIR_NONE);
-	result_answer(in, rq->raw_from, rq->raw_to, NULL, DB_RESOURCE_CONSTRAINT);
+	else
+		claim_answer(in, p, rq->raw_from, rq->raw_to, VERIFY_OVERLOAD);
 }
 
 static void result_request(struct inbound *in, const struct request *rq)
@@ -185,42 +218,14 @@ static void claim_log(const struct inbound *in, const struct claim *c,
 		LF_STR("authority", as));
 }
 
-static void claim_count(struct stats *st, enum verify_outcome outcome)
-{
-	if (outcome == VERIFY_VALID)
-		STATS_INC(st, pairs_valid);
-	else if (outcome == VERIFY_INVALID)
-		STATS_INC(st, pairs_invalid);
-	else
-		STATS_INC(st, pairs_error);
-}
-
 void claims_done(void *ctx, struct claim *c, enum verify_outcome outcome,
 	const struct addr *authority)
 {
 	struct worker *w = ctx;
 	struct inbound *in = claim_asker(c)->user;
-	struct pair *p = claim_pair(c);
-	struct receive_reply reply;
 
-	p->claim = NULL;
-	/* First the table, then the word: the peer may send a stanza in the very next packet. */
-	reply = receive_outcome(in->pairs, p, outcome, w->config->invalid_policy, w->now);
-	claim_count(&w->stats, outcome);
 	claim_log(in, c, outcome, authority);
-	if (reply.type == REPLY_VALID && pairs_count(in->pairs, PAIR_VALID) == 1)
-		inbound_proven(in);
-	result_answer(in, claim_raw_from(c), claim_raw_to(c),
-		reply.type == REPLY_VALID	    ? "valid"
-			: reply.type == REPLY_INVALID ? "invalid"
-						      : NULL,
-		reply.condition);
-	if (reply.close)
-		stream_end(&in->s, "a key was invalid and no other pair is alive");
-	if (reply.grace) {
-		in->strict_close = true;
-		stream_set_timer(&in->s, GRACE_FORBID_MS);
-	}
+	claim_answer(in, claim_pair(c), claim_raw_from(c), claim_raw_to(c), outcome);
 	/* Not resumed from here: the verifier is in the middle of its work. */
 	if (in->pausing & PAUSE_CLAIMS && list_empty(&in->resume))
 		list_add_tail(&w->resumable, &in->resume);

@@ -33,7 +33,7 @@ const char *header_shape(const struct element *e, const struct scan *scan, const
 	const char **why)
 {
 	struct span content = scan_root_content_ns(scan);
-	bool bare = e->prefix.n == 0; /* <stream xmlns='...streams'>: stanzas name their own */
+	bool bare = e->prefix.n == 0; /* <stream xmlns='...streams'>: stanzas name jabber:server */
 
 	if (!span_is(e->ns, NS_STREAMS)) {
 		*why = "the header is not in the streams namespace";
@@ -47,7 +47,7 @@ const char *header_shape(const struct element *e, const struct scan *scan, const
 		*why = "the header's prefix is not `stream`";
 		return "bad-namespace-prefix";
 	}
-	if (!span_is(content, bare ? NS_STREAMS : content_ns)) {
+	if (!span_is(content, content_ns)) {
 		*why = "the header's default namespace is not that of this kind of stream";
 		return "invalid-namespace";
 	}

@@ -201,10 +201,19 @@ static struct route *pair_route(struct inbound *in, const struct frame *f, struc
 	return p->route;
 }
 
+/* Bytes that the next parser might refuse, and with them the stream of everybody: names of the
+ * fifth edition of XML only, content namespaces that cannot be cut out. */
+#define FRAME_UNSAFE (FRAME_NAME_5E | FRAME_NS_OVERFLOW)
+
 /* Faults of the stanza itself that go back to its sender. False: it was answered. */
 static bool stanza_sound(struct worker *w, const struct frame *f, const struct jid *from,
 	const struct jid *to)
 {
+	if (unlikely(f->flags & FRAME_UNSAFE)) {
+		router_bounce(w, f, STANZA_POLICY_VIOLATION,
+			"names or namespaces in it that other servers cannot read");
+		return false;
+	}
 	if (f->kind == FRAME_IQ && !span_is(f->type, "get") && !span_is(f->type, "set") &&
 		!span_is(f->type, "result") && !span_is(f->type, "error")) {
 		router_bounce(w, f, STANZA_BAD_REQUEST, "an iq needs a type that exists");

@@ -6,9 +6,10 @@
 void arena_init(struct arena *a, uint8_t unit, uint8_t first_bits, uint8_t full_bits,
 	uint32_t limit)
 {
-	*a = (struct arena){
-		.unit = unit, .first_bits = first_bits, .full_bits = full_bits, .limit = limit
-	};
+	*a = (struct arena){ .unit = unit,
+		.first_bits = first_bits,
+		.full_bits = full_bits,
+		.limit = limit };
 }
 
 void arena_free(struct arena *a)
@@ -29,8 +30,8 @@ static struct extent extent_of(const struct arena *a, uint32_t index)
 	uint32_t full = index >> a->full_bits, top;
 
 	if (full)
-		return (struct extent){ full + (a->full_bits - a->first_bits),
-			full << a->full_bits, (full + 1) << a->full_bits };
+		return (struct extent){ full + (a->full_bits - a->first_bits), full << a->full_bits,
+			(full + 1) << a->full_bits };
 	if (!(index >> a->first_bits))
 		return (struct extent){ 0, 0, 1u << a->first_bits };
 	top = 31 - (uint32_t)__builtin_clz(index);

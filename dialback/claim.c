@@ -21,10 +21,16 @@ struct claim *claim_new(struct asker *a, struct pair *pair, struct span from, st
 	BUG_ON(from.n > LIMIT_DOMAIN || to.n > LIMIT_DOMAIN || key.n > LIMIT_KEY);
 	if (!c)
 		return NULL;
-	*c = (struct claim){ .asker = a, .pair = pair, .state = CLAIM_NEW,
-		.left = TIMEOUT_VERIFY_MS, .from_len = (uint16_t)from.n, .to_len = (uint16_t)to.n,
-		.id_len = (uint16_t)id.n, .key_len = (uint16_t)key.n,
-		.raw_from_len = (uint32_t)raw_from.n, .raw_to_len = (uint32_t)raw_to.n };
+	*c = (struct claim){ .asker = a,
+		.pair = pair,
+		.state = CLAIM_NEW,
+		.left = TIMEOUT_VERIFY_MS,
+		.from_len = (uint16_t)from.n,
+		.to_len = (uint16_t)to.n,
+		.id_len = (uint16_t)id.n,
+		.key_len = (uint16_t)key.n,
+		.raw_from_len = (uint32_t)raw_from.n,
+		.raw_to_len = (uint32_t)raw_to.n };
 	list_init(&c->all);
 	list_init(&c->queue);
 	list_init(&c->member);

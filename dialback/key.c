@@ -13,7 +13,8 @@
 #define RANDOM_SECRET 32 /* bytes */
 
 _Static_assert(KEY_HEX == 2 * WC_SHA256_DIGEST_SIZE, "a key is a SHA-256 digest in hex");
-_Static_assert(KEY_HEX == WC_SHA256_BLOCK_SIZE, "K fills the HMAC block: neither hashed nor padded");
+_Static_assert(KEY_HEX == WC_SHA256_BLOCK_SIZE,
+	"K fills the HMAC block: neither hashed nor padded");
 _Static_assert(HANDSHAKE_HEX == 2 * WC_SHA_DIGEST_SIZE, "a handshake is a SHA-1 digest in hex");
 
 /*

@@ -99,8 +99,7 @@ static inline bool bytes_eq(const char *a, const char *b, size_t n)
 
 static inline bool spelling_is(const struct spelling *s, struct span from, struct span to)
 {
-	return s->from_len == from.n && s->to_len == to.n &&
-		bytes_eq(s->bytes, from.p, from.n) &&
+	return s->from_len == from.n && s->to_len == to.n && bytes_eq(s->bytes, from.p, from.n) &&
 		bytes_eq(s->bytes + from.n + 1, to.p, to.n);
 }
 
@@ -432,15 +431,21 @@ static void pair_begin(struct pairs *ps, uint32_t index, uint32_t name, uint16_t
 	struct pair *p = pair_at(ps, index);
 
 	spelling_write(ps, name, from, to);
-	*p = (struct pair){ .names = name, .names_room = room, .state = PAIR_NONE,
-		.from_len = (uint16_t)from.n, .to_len = (uint16_t)to.n };
+	*p = (struct pair){ .names = name,
+		.names_room = room,
+		.state = PAIR_NONE,
+		.from_len = (uint16_t)from.n,
+		.to_len = (uint16_t)to.n };
 	ps->counts[PAIR_NONE]++;
 	slot_add(ps, name, index);
 	sender_join(ps, index);
 }
 
+/* What is still queued on behalf of a revoked pair is counted in it. */
 static bool pair_useless(const struct pair *p, uint64_t now)
 {
+	if (p->queued_bytes)
+		return false;
 	return p->state == PAIR_NONE || (p->state == PAIR_REFUSED && now >= p->refused_until);
 }
 

@@ -54,8 +54,8 @@ static void claim_clock(struct verifier *v, struct claim *c, bool run)
 		list_add_tail(&v->paused, &c->deadline.link);
 }
 
-uint64_t question_hash(const struct verifier *v, const struct verify_link *link,
-	struct span from, struct span to, struct span id)
+uint64_t question_hash(const struct verifier *v, const struct verify_link *link, struct span from,
+	struct span to, struct span id)
 {
 	struct hash_key key = v->key;
 
@@ -115,8 +115,8 @@ static void claim_enter(struct verifier *v, struct claim *c)
 		asker_wake(v, a);
 		break;
 	case CLAIM_ASKED:
-		table_add(&v->asked, &c->asked, question_hash(v, link, claim_from(c), claim_to(c),
-			claim_id(c)));
+		table_add(&v->asked, &c->asked,
+			question_hash(v, link, claim_from(c), claim_to(c), claim_id(c)));
 		list_add_tail(&link->asked, &c->queue);
 		a->in_flight++;
 		break;

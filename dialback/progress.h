@@ -50,7 +50,7 @@ void claim_end(struct verifier *v, struct claim *c, enum verify_outcome outcome)
 /* A link that nobody needs is kept for a while, but not when it left a question unanswered. */
 void link_rest(struct verifier *v, struct verify_link *link);
 
-uint64_t question_hash(const struct verifier *v, const struct verify_link *link,
-	struct span from, struct span to, struct span id);
+uint64_t question_hash(const struct verifier *v, const struct verify_link *link, struct span from,
+	struct span to, struct span id);
 
 #endif

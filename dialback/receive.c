@@ -43,19 +43,25 @@ static struct receive_step step_of(struct pair *p, enum receive_action action)
 static bool request_refused(struct span from, struct span to, struct span key,
 	const struct receive_facts *facts, struct receive_step *out)
 {
-	if (key.n == 0 || key.n > LIMIT_KEY) /* 2 */
-		*out = step_error(NULL, DB_BAD_REQUEST);
-	else if (facts->tls_missing) /* 3 */
-		*out = step_error(NULL, DB_POLICY_VIOLATION);
-	else if (facts->from_hosted || span_eq(from, to)) /* 4: nobody else speaks for us */
-		*out = step_error(NULL, DB_NOT_ACCEPTABLE);
-	else if (!facts->to_hosted) /* 5 */
-		*out = step_error(NULL, DB_ITEM_NOT_FOUND);
-	else if (facts->blocked) /* 6 */
-		*out = step_error(NULL, DB_POLICY_VIOLATION);
-	else
-		return false;
-	return true;
+	const struct {
+		bool refused;
+		enum db_condition c;
+	} rows[] = {
+		{ key.n == 0 || key.n > LIMIT_KEY, DB_BAD_REQUEST },
+		{ facts->tls_missing, DB_POLICY_VIOLATION },
+		/* Nobody else speaks for what is ours. */
+		{ facts->from_hosted || span_eq(from, to), DB_NOT_ACCEPTABLE },
+		{ !facts->to_hosted, DB_ITEM_NOT_FOUND },
+		{ facts->blocked, DB_POLICY_VIOLATION },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].refused) {
+			*out = step_error(NULL, rows[i].c);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Row 9. A key that changes once is a peer that corrected itself; more often, a search. */

@@ -3,50 +3,52 @@
 
 #include "core/base/mem.h"
 
-#define BUCKETS_MIN 64
+#define CHAINS_MIN 64
 
 void table_init(struct table *t)
 {
-	t->buckets = mem_array(BUCKETS_MIN, sizeof(*t->buckets));
-	t->mask = BUCKETS_MIN - 1;
+	t->chains = mem_array(CHAINS_MIN, sizeof(*t->chains));
+	t->mask = CHAINS_MIN - 1;
 	t->count = 0;
 }
 
 void table_free(struct table *t, void (*fn)(struct table_node *n))
 {
 	for (uint32_t i = 0; fn && i <= t->mask; i++) {
-		for (struct table_node *n = t->buckets[i], *next; n; n = next) {
+		for (struct table_node *n = t->chains[i].first, *next; n; n = next) {
 			next = n->next;
 			fn(n);
 		}
 	}
-	mem_free(t->buckets);
+	mem_free(t->chains);
 }
 
 /* At the end, so that the oldest of equals is found first. */
-static void bucket_append(struct table_node **bucket, struct table_node *n)
+static void chain_append(struct table_chain *chain, struct table_node *n)
 {
-	while (*bucket)
-		bucket = &(*bucket)->next;
+	struct table_node **at = &chain->first;
+
+	while (*at)
+		at = &(*at)->next;
 	n->next = NULL;
-	*bucket = n;
+	*at = n;
 }
 
 static void table_grow(struct table *t)
 {
 	uint32_t mask = 2 * t->mask + 1;
-	struct table_node **grown = mem_try_zalloc(((size_t)mask + 1) * sizeof(*grown));
+	struct table_chain *grown = mem_try_zalloc(((size_t)mask + 1) * sizeof(*grown));
 
 	if (!grown)
 		return;
 	for (uint32_t i = 0; i <= t->mask; i++) {
-		for (struct table_node *n = t->buckets[i], *next; n; n = next) {
+		for (struct table_node *n = t->chains[i].first, *next; n; n = next) {
 			next = n->next;
-			bucket_append(&grown[n->hash & mask], n);
+			chain_append(&grown[n->hash & mask], n);
 		}
 	}
-	mem_free(t->buckets);
-	t->buckets = grown;
+	mem_free(t->chains);
+	t->chains = grown;
 	t->mask = mask;
 }
 
@@ -55,13 +57,13 @@ void table_add(struct table *t, struct table_node *n, uint64_t hash)
 	if (t->count > t->mask && t->mask < UINT32_MAX / 2)
 		table_grow(t);
 	n->hash = hash;
-	bucket_append(&t->buckets[hash & t->mask], n);
+	chain_append(&t->chains[hash & t->mask], n);
 	t->count++;
 }
 
 void table_del(struct table *t, struct table_node *n)
 {
-	struct table_node **at = &t->buckets[n->hash & t->mask];
+	struct table_node **at = &t->chains[n->hash & t->mask].first;
 
 	while (*at != n) {
 		BUG_ON(!*at);
@@ -81,7 +83,7 @@ static struct table_node *chain_find(struct table_node *n, uint64_t hash)
 
 struct table_node *table_first(const struct table *t, uint64_t hash)
 {
-	return chain_find(t->buckets[hash & t->mask], hash);
+	return chain_find(t->chains[hash & t->mask].first, hash);
 }
 
 struct table_node *table_next(const struct table_node *n)

@@ -15,8 +15,12 @@ struct table_node {
 	uint64_t hash;
 };
 
+struct table_chain {
+	struct table_node *first;
+};
+
 struct table {
-	struct table_node **buckets;
+	struct table_chain *chains;
 	uint32_t mask, count;
 };
 

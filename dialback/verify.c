@@ -54,7 +54,8 @@ struct verifier *verifier_new(const struct verify_ops *ops, void *ctx)
 
 static void claims_drop(struct verifier *v, struct list *deadlines)
 {
-	list_each_safe(pos, tmp, deadlines) {
+	list_each_safe(pos, tmp, deadlines)
+	{
 		struct claim *c = container_of(pos, struct claim, deadline.link);
 
 		if (c->lookup)
@@ -98,8 +99,8 @@ void asker_init(struct asker *a, void *user)
 }
 
 struct claim *verifier_claim(struct verifier *v, struct asker *a, struct pair *pair,
-	struct span from, struct span to, struct span raw_from, struct span raw_to,
-	struct span key, uint64_t now)
+	struct span from, struct span to, struct span raw_from, struct span raw_to, struct span key,
+	uint64_t now)
 {
 	struct claim *c = claim_new(a, pair, from, to, raw_from, raw_to, key);
 
@@ -190,8 +191,8 @@ static void claim_begin(struct verifier *v, struct claim *c)
 
 static enum verify_outcome resolution_outcome(enum verify_resolution how)
 {
-	return how == RESOLUTION_FAILED || how == RESOLUTION_FORBIDDEN ? VERIFY_UNREACHABLE :
-									  VERIFY_NOT_FOUND;
+	return how == RESOLUTION_FAILED || how == RESOLUTION_FORBIDDEN ? VERIFY_UNREACHABLE
+								       : VERIFY_NOT_FOUND;
 }
 
 void verifier_resolved(struct verifier *v, uint64_t cookie, enum verify_resolution how,
@@ -366,8 +367,8 @@ static struct claim *question_find(const struct verifier *v, const struct verify
 	return NULL;
 }
 
-bool verifier_answer(struct verifier *v, struct verify_link *link, struct span from,
-	struct span to, struct span id, enum verify_answer answer, uint64_t now)
+bool verifier_answer(struct verifier *v, struct verify_link *link, struct span from, struct span to,
+	struct span id, enum verify_answer answer, uint64_t now)
 {
 	struct claim *c = question_find(v, link, from, to, id);
 
@@ -376,9 +377,9 @@ bool verifier_answer(struct verifier *v, struct verify_link *link, struct span f
 		link->answers++;
 		link->silent = false;
 		claim_end(v, c,
-			answer == ANSWER_VALID		? VERIFY_VALID :
-				answer == ANSWER_INVALID ? VERIFY_INVALID :
-							   VERIFY_NOT_FOUND);
+			answer == ANSWER_VALID		   ? VERIFY_VALID
+				: answer == ANSWER_INVALID ? VERIFY_INVALID
+							   : VERIFY_NOT_FOUND);
 		return true;
 	}
 	if (link->orphans) {
@@ -392,19 +393,27 @@ bool verifier_answer(struct verifier *v, struct verify_link *link, struct span f
 /* -- the turn -- */
 
 /* Out of time. What it was waiting for tells what was wrong. */
+static enum verify_outcome claim_expired(const struct claim *c)
+{
+	struct verify_link *link = c->endpoint ? c->endpoint->link : NULL;
+
+	if (!link || !link->up)
+		return VERIFY_UNREACHABLE;
+	if (c->state == CLAIM_ASKED) {
+		link->orphans++;
+		link->silent = true;
+	}
+	return VERIFY_TIMEOUT;
+}
+
 static void turn_expire(struct verifier *v)
 {
 	struct deadline *d;
 
 	while ((d = wheel_due(&v->wheel, v->now))) {
 		struct claim *c = container_of(d, struct claim, deadline);
-		struct verify_link *link = c->endpoint ? c->endpoint->link : NULL;
 
-		if (c->state == CLAIM_ASKED) {
-			link->orphans++;
-			link->silent = true;
-		}
-		claim_end(v, c, link && link->up ? VERIFY_TIMEOUT : VERIFY_UNREACHABLE);
+		claim_end(v, c, claim_expired(c));
 	}
 }
 
@@ -452,7 +461,8 @@ static void turn_dials(struct verifier *v)
 static void link_closing(struct verifier *v, struct verify_link *link)
 {
 	link->closing = true;
-	list_each(pos, &link->endpoint->members) {
+	list_each(pos, &link->endpoint->members)
+	{
 		struct claim *c = container_of(pos, struct claim, member);
 
 		if (c->state == CLAIM_READY)
@@ -524,12 +534,14 @@ uint32_t verifier_next(const struct verifier *v, uint64_t now, uint32_t max)
 {
 	const struct sources *ss = &v->sources;
 
-	if (!list_empty(&ss->lookup_ready) || !list_empty(&ss->dial_ready) || !list_empty(&v->ready))
+	if (!list_empty(&ss->lookup_ready) || !list_empty(&ss->dial_ready) ||
+		!list_empty(&v->ready))
 		return 0;
 	max = wheel_next(&v->wheel, now, max);
 	if (!list_empty(&ss->dial_parked))
 		max = until(list_first(&ss->dial_parked, struct dialer, turn)->wake_at, now, max);
 	if (!list_empty(&v->idle))
-		max = until(link_idle_until(list_first(&v->idle, struct verify_link, idle)), now, max);
+		max = until(link_idle_until(list_first(&v->idle, struct verify_link, idle)), now,
+			max);
 	return max;
 }

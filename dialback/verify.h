@@ -123,8 +123,8 @@ void asker_init(struct asker *a, void *user);
  * resource-constraint.
  */
 struct claim *verifier_claim(struct verifier *v, struct asker *a, struct pair *pair,
-	struct span from, struct span to, struct span raw_from, struct span raw_to,
-	struct span key, uint64_t now);
+	struct span from, struct span to, struct span raw_from, struct span raw_to, struct span key,
+	uint64_t now);
 void verifier_cancel(struct verifier *v, struct claim *c); /* a later answer is ignored */
 void verifier_cancel_all(struct verifier *v, struct asker *a); /* the inbound stream is gone */
 
@@ -138,7 +138,12 @@ struct span claim_key(const struct claim *c);
 
 /* -- events -- */
 
-enum verify_resolution { RESOLUTION_FOUND, RESOLUTION_NONE, RESOLUTION_FAILED, RESOLUTION_FORBIDDEN };
+enum verify_resolution {
+	RESOLUTION_FOUND,
+	RESOLUTION_NONE,
+	RESOLUTION_FAILED,
+	RESOLUTION_FORBIDDEN
+};
 
 /* addrs: in the order to try; copied. */
 void verifier_resolved(struct verifier *v, uint64_t cookie, enum verify_resolution how,
@@ -165,8 +170,8 @@ enum verify_answer { ANSWER_VALID, ANSWER_INVALID, ANSWER_ERROR };
  * question that was sent on this link; nothing has changed then. True as well for an answer to a
  * question whose claim was cancelled or had run out of time: such an answer is solicited, and
  * ignored. */
-bool verifier_answer(struct verifier *v, struct verify_link *link, struct span from,
-	struct span to, struct span id, enum verify_answer answer, uint64_t now);
+bool verifier_answer(struct verifier *v, struct verify_link *link, struct span from, struct span to,
+	struct span id, enum verify_answer answer, uint64_t now);
 
 const struct addr *verify_link_addr(const struct verify_link *link);
 void *verify_link_user(const struct verify_link *link);

@@ -36,17 +36,39 @@ struct span jid_domain(struct span s)
 	return jid_split(s, &j) ? j.domain : SPAN_NONE;
 }
 
-/* No control characters, which PRECIS forbids everywhere, and none of `refused`. */
-static bool part_valid(struct span s, const char *refused)
+/* What a byte may not be, by part; WIDE: decode to know. Looked at for every stanza. */
+enum { LOCAL = 1, RESOURCE = 2, WIDE = 4 };
+
+static const uint8_t refused[256] = {
+	[0 ... 0x1f] = LOCAL | RESOURCE,
+	[' '] = LOCAL,
+	['"'] = LOCAL,
+	['&'] = LOCAL,
+	['\''] = LOCAL,
+	['/'] = LOCAL,
+	[':'] = LOCAL,
+	['<'] = LOCAL,
+	['>'] = LOCAL,
+	['@'] = LOCAL,
+	[0x7f] = LOCAL | RESOURCE,
+	[0x80 ... 0xff] = WIDE,
+};
+
+/* Control characters PRECIS forbids everywhere. */
+static bool part_valid(struct span s, uint8_t part)
 {
 	for (size_t at = 0; at < s.n;) {
+		uint8_t bad = refused[(uint8_t)s.p[at]];
 		uint32_t c;
-		int len = chars_decode(s.p + at, s.n - at, &c);
+		int len = 1;
 
-		if (len <= 0 || c < 0x20 || (c >= 0x7f && c <= 0x9f))
+		if (bad & part)
 			return false;
-		if (c < 0x80 && strchr(refused, (int)c))
-			return false;
+		if (bad & WIDE) {
+			len = chars_decode(s.p + at, s.n - at, &c);
+			if (len <= 0 || c <= 0x9f)
+				return false;
+		}
 		at += (size_t)len;
 	}
 	return true;
@@ -54,7 +76,7 @@ static bool part_valid(struct span s, const char *refused)
 
 bool jid_parts_valid(const struct jid *j)
 {
-	return part_valid(j->local, " \"&'/:<>@") && part_valid(j->resource, "");
+	return part_valid(j->local, LOCAL) && part_valid(j->resource, RESOURCE);
 }
 
 bool jid_decode(struct span raw, char *out, size_t cap, size_t *len)

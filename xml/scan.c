@@ -441,6 +441,8 @@ static enum scan_result work_keep(struct scan *s, const struct scan_work *w)
 
 static void work_drop(struct scan *s)
 {
+	if (!s->kept)
+		return; /* most items are seen whole: not a call per stanza */
 	mem_free(s->kept);
 	s->kept = NULL;
 }

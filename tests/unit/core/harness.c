@@ -16,7 +16,6 @@
 #include "dialback/key.h"
 #include "scratch.h"
 
-#define PATIENCE_MS 10000 /* generous: the machine may be busy; nothing takes that long */
 #define TAPS 256
 #define SHOWN 600 /* bytes of a surprise that a failure shows */
 
@@ -66,6 +65,16 @@ struct tap *tap_dial_small(uint16_t port, int rcvbuf)
 	cr_assert_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0, "connect to %u: %s", port,
 		strerror(errno));
 	return tap_new(fd);
+}
+
+bool tap_can_dial(uint16_t port)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in sa = loopback(port);
+	bool can = connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0;
+
+	close(fd);
+	return can;
 }
 
 struct tap *tap_dial(uint16_t port)
@@ -141,11 +150,26 @@ static void tap_consume(struct tap *t, size_t n)
 	t->n -= n;
 }
 
-void tap_skip(struct tap *t, size_t n)
+void tap_peek(struct tap *t, size_t n)
 {
 	tap_fill(t, n);
 	cr_assert_geq(t->n, n, "only %zu of %zu bytes came", t->n, n);
+}
+
+void tap_skip(struct tap *t, size_t n)
+{
+	tap_peek(t, n);
 	tap_consume(t, n);
+}
+
+size_t tap_try_send(struct tap *t, const char *p, size_t n)
+{
+	ssize_t sent = send(t->fd, p, n, MSG_NOSIGNAL);
+
+	if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
+		return n; /* what the router said before tells the test */
+	cr_assert(sent > 0 || errno == EAGAIN, "send: %s", strerror(errno));
+	return sent > 0 ? (size_t)sent : 0;
 }
 
 void tap_send(struct tap *t, const char *p, size_t n)
@@ -153,17 +177,14 @@ void tap_send(struct tap *t, const char *p, size_t n)
 	uint64_t until = rig_now() + PATIENCE_MS;
 
 	while (n > 0) {
-		ssize_t sent = send(t->fd, p, n, MSG_NOSIGNAL);
+		size_t sent = tap_try_send(t, p, n);
 		struct pollfd writable = { .fd = t->fd, .events = POLLOUT };
 
-		if (sent > 0) {
-			p += sent;
-			n -= (size_t)sent;
+		p += sent;
+		n -= sent;
+		if (sent > 0)
 			continue;
-		}
-		if (errno == EPIPE || errno == ECONNRESET)
-			return; /* what the router said before tells the test */
-		cr_assert(errno == EAGAIN && rig_now() < until, "send: %s", strerror(errno));
+		cr_assert_lt(rig_now(), until, "the router does not read");
 		(void)poll(&writable, 1, 1000);
 	}
 }
@@ -190,7 +211,8 @@ static void expect_bytes(const char *file, int line, struct tap *t, const char *
 	while (same < n && same < t->n && t->in[same] == want[same])
 		same++;
 	if (same < n)
-		cr_assert_fail("%s:%d: at byte %zu of %zu (%zu came%s)\nexpected: %.*s\nreceived: %.*s",
+		cr_assert_fail(
+			"%s:%d: at byte %zu of %zu (%zu came%s)\nexpected: %.*s\nreceived: %.*s",
 			file, line, same, n, t->n, t->ended ? ", then the end" : "", SHOWN,
 			want + (same > SHOWN / 2 ? same - SHOWN / 2 : 0), SHOWN,
 			t->n ? t->in + (same > SHOWN / 2 ? same - SHOWN / 2 : 0) : "");
@@ -295,6 +317,21 @@ void tap_expect_with_at(const char *file, int line, struct tap *t, ...)
 	while ((part = va_arg(ap, const char *)))
 		cr_assert(strstr(element, part), "%s:%d: no %s in %s", file, line, part, element);
 	va_end(ap);
+}
+
+void tap_id(struct tap *t)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789_-";
+	size_t n;
+
+	tap_fill(t, STREAM_ID_LEN);
+	n = t->n ? strspn(t->in, letters) : 0;
+	cr_assert(n >= 22 && n < sizeof(t->id), "a stream id of %zu characters: %.*s", n, SHOWN,
+		t->in ? t->in : "");
+	memcpy(t->id, t->in, n);
+	t->id[n] = '\0';
+	tap_consume(t, n);
 }
 
 /* -- authoritative servers -- */
@@ -503,7 +540,8 @@ static void rig_run(void)
 	char why[512] = "";
 	int code = 0;
 
-	rig.rules = (struct resolve_rules){ .fixed = rig.config.peer, .n_fixed = rig.config.n_peer };
+	rig.rules = (struct resolve_rules){ .fixed = rig.config.peer,
+		.n_fixed = rig.config.n_peer };
 	rig.secrets = secrets_parse(span_str(rig_secrets), &fault);
 	cr_assert(rig.secrets);
 	h = hosting_load(&rig.config, 1, why);
@@ -594,133 +632,4 @@ void rig_stat_becomes(const char *file, int line, _Atomic uint64_t *stat, const 
 		(void)poll(NULL, 0, 1);
 	cr_assert_eq(is, value, "%s:%d: %s is %lu, not %lu", file, line, name, (unsigned long)is,
 		(unsigned long)value);
-}
-
-/* -- remote servers -- */
-
-void tap_id(struct tap *t)
-{
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				      "0123456789_-";
-	size_t n;
-
-	tap_fill(t, STREAM_ID_LEN);
-	n = t->n ? strspn(t->in, letters) : 0;
-	cr_assert(n >= 22 && n < sizeof(t->id), "a stream id of %zu characters: %.*s", n, SHOWN,
-		t->in ? t->in : "");
-	memcpy(t->id, t->in, n);
-	t->id[n] = '\0';
-	tap_consume(t, n);
-}
-
-void remote_header_seen(struct tap *t, const char *from, const char *to, bool versioned)
-{
-	tap_expect(t, DECLARATION "<stream:stream " HEADER_NS " from='%s'", from);
-	if (to)
-		tap_expect(t, " to='%s'", to);
-	tap_expect(t, " id='");
-	tap_id(t);
-	tap_expect(t, versioned ? "' version='1.0' xml:lang='en'>" : "'>");
-}
-
-struct tap *remote_open(const char *from, const char *to)
-{
-	struct tap *t = tap_dial(rig.port);
-
-	tap_say(t, DECLARATION "<stream:stream " HEADER_NS " from='%s' to='%s' version='1.0'>", from,
-		to);
-	remote_header_seen(t, to, from, true);
-	tap_expect(t, FEATURES);
-	return t;
-}
-
-void remote_claim(struct tap *t, const char *from, const char *to)
-{
-	tap_say(t, "<db:result from='%s' to='%s'>" KEY "</db:result>", from, to);
-}
-
-void remote_prove(struct tap *t, const char *from, const char *to)
-{
-	struct question q;
-
-	remote_claim(t, from, to);
-	if (!rig.near.tap)
-		sham_greet(&rig.near, to, from);
-	sham_question(&rig.near, &q);
-	cr_assert_str_eq(q.from, to);
-	cr_assert_str_eq(q.to, from);
-	cr_assert_str_eq(q.id, t->id);
-	cr_assert_str_eq(q.key, KEY);
-	sham_answer(&rig.near, &q, "valid");
-	tap_expect(t, "<db:result from='%s' to='%s' type='valid'/>", to, from);
-}
-
-struct tap *remote_proven(const char *from, const char *to)
-{
-	struct tap *t = remote_open(from, to);
-
-	remote_prove(t, from, to);
-	return t;
-}
-
-void remote_evil(struct tap *t, const char *type)
-{
-	struct question q;
-
-	remote_claim(t, EVIL, L1);
-	if (!rig.far.tap)
-		sham_greet(&rig.far, L1, EVIL);
-	sham_question(&rig.far, &q);
-	cr_assert_str_eq(q.to, EVIL);
-	sham_answer(&rig.far, &q, type);
-}
-
-void remote_kept(struct tap *t, const char *from, const char *to, struct tap *backend)
-{
-	unsigned n = ++rig.serial;
-	char stanza[512];
-
-	(void)snprintf(stanza, sizeof(stanza),
-		"<message from='probe@%s' to='probe@%s'><body>probe %u</body></message>", from, to, n);
-	tap_send(t, stanza, strlen(stanza));
-	tap_expect(backend, "%s", stanza);
-}
-
-void remote_sync(struct tap *t)
-{
-	unsigned n = ++rig.serial;
-
-	tap_say(t, "<db:verify from='" R1 "' to='" L1 "' id='sync%u'>none</db:verify>", n);
-	tap_expect(t, "<db:verify from='" L1 "' to='" R1 "' id='sync%u' type='invalid'/>", n);
-}
-
-/* -- backends -- */
-
-void backend_header(struct tap *t, const char *to)
-{
-	tap_say(t, "<stream:stream xmlns='jabber:component:accept'" STREAM_NS " to='%s'>", to);
-	tap_expect(t,
-		DECLARATION "<stream:stream xmlns='jabber:component:accept'" STREAM_NS
-			    " from='%s' id='",
-		to);
-	tap_id(t);
-	tap_expect(t, "'>");
-}
-
-void backend_handshake(struct tap *t, const char *secret)
-{
-	char digest[HANDSHAKE_HEX + 1];
-
-	key_handshake(span_str(t->id), span_str(secret), digest);
-	tap_say(t, "<handshake>%s</handshake>", digest);
-}
-
-struct tap *backend_login(const char *domain, const char *secret)
-{
-	struct tap *t = tap_dial(rig.component_port);
-
-	backend_header(t, domain);
-	backend_handshake(t, secret);
-	tap_expect(t, "<handshake/>");
-	return t;
 }

@@ -12,13 +12,19 @@
 #ifndef TESTS_UNIT_CORE_HARNESS_H
 #define TESTS_UNIT_CORE_HARNESS_H
 
+#include <criterion/criterion.h>
+
 #include "core/worker.h"
+#include "dialback/key.h"
+
+#define PATIENCE_MS 10000 /* generous: the machine may be busy; nothing takes that long */
 
 #define ROUTER "edge.router.test"
 #define L1 "shop.hosted.test"
 #define L2 "bank.hosted.test"
-#define L3 "b\xc3\xbc"                                                                             \
-	   "cher.hosted.test"
+#define L3                                                                                         \
+	"b\xc3\xbc"                                                                                \
+	"cher.hosted.test"
 #define GONE "gone.hosted.test"
 #define NOPE "nope.hosted.test"
 #define R1 "rx.peer.test"
@@ -41,7 +47,8 @@
 	"</stream:features>"
 #define NS_ERRORS "urn:ietf:params:xml:ns:xmpp-stanzas"
 #define STREAM_ERROR(condition)                                                                    \
-	"<stream:error><" condition " xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>" \
+	"<stream:error><" condition                                                                \
+	" xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"                            \
 	"</stream:stream>"
 #define TOO_BIG                                                                                    \
 	"<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"            \
@@ -61,7 +68,9 @@ struct tap {
 
 struct tap *tap_dial(uint16_t port);
 struct tap *tap_dial_small(uint16_t port, int rcvbuf); /* with a small receive buffer */
+bool tap_can_dial(uint16_t port);
 void tap_send(struct tap *t, const char *p, size_t n);
+size_t tap_try_send(struct tap *t, const char *p, size_t n); /* what fits now */
 void tap_say(struct tap *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void tap_close(struct tap *t);
 void tap_reset(struct tap *t); /* closes with a RST */
@@ -70,6 +79,7 @@ void tap_reset(struct tap *t); /* closes with a RST */
 #define tap_expect(t, ...) tap_expect_at(__FILE__, __LINE__, t, __VA_ARGS__)
 void tap_expect_at(const char *file, int line, struct tap *t, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
+void tap_peek(struct tap *t, size_t n); /* until n bytes are there */
 /* Consumes the next n bytes, which are not looked at. */
 void tap_skip(struct tap *t, size_t n);
 void tap_id(struct tap *t); /* a stream id, into t->id */
@@ -157,32 +167,169 @@ uint64_t rig_now(void); /* ms */
 
 /* -- remote servers -- */
 
+/* The router's header: template B2, or one without a version. */
+static inline void remote_header_seen(struct tap *t, const char *from, const char *to,
+	bool versioned)
+{
+	tap_expect(t, DECLARATION "<stream:stream " HEADER_NS " from='%s'", from);
+	if (to)
+		tap_expect(t, " to='%s'", to);
+	tap_expect(t, " id='");
+	tap_id(t);
+	tap_expect(t, versioned ? "' version='1.0' xml:lang='en'>" : "'>");
+}
+
 /* Header, response header (B2) and features. */
-struct tap *remote_open(const char *from, const char *to);
-void remote_header_seen(struct tap *t, const char *from, const char *to, bool versioned);
+static inline struct tap *remote_open(const char *from, const char *to)
+{
+	struct tap *t = tap_dial(rig.port);
+
+	tap_say(t, DECLARATION "<stream:stream " HEADER_NS " from='%s' to='%s' version='1.0'>",
+		from, to);
+	remote_header_seen(t, to, from, true);
+	tap_expect(t, FEATURES);
+	return t;
+}
+
+static inline void remote_claim(struct tap *t, const char *from, const char *to)
+{
+	tap_say(t, "<db:result from='%s' to='%s'>" KEY "</db:result>", from, to);
+}
+
+/* Claims, and lets `near` say valid. */
+static inline void remote_prove(struct tap *t, const char *from, const char *to)
+{
+	struct question q;
+
+	remote_claim(t, from, to);
+	if (!rig.near.tap)
+		sham_greet(&rig.near, to, from);
+	sham_question(&rig.near, &q);
+	cr_assert_str_eq(q.from, to);
+	cr_assert_str_eq(q.to, from);
+	cr_assert_str_eq(q.id, t->id);
+	cr_assert_str_eq(q.key, KEY);
+	sham_answer(&rig.near, &q, "valid");
+	tap_expect(t, "<db:result from='%s' to='%s' type='valid'/>", to, from);
+}
+
+/* Header and one VALID pair. */
+static inline struct tap *remote_proven(const char *from, const char *to)
+{
+	struct tap *t = remote_open(from, to);
+
+	remote_prove(t, from, to);
+	return t;
+}
+
+/* A claim of EVIL to L1 that `far` answers with `type`; the reply is not read. */
+static inline void remote_evil(struct tap *t, const char *type)
+{
+	struct question q;
+
+	remote_claim(t, EVIL, L1);
+	if (!rig.far.tap)
+		sham_greet(&rig.far, L1, EVIL);
+	sham_question(&rig.far, &q);
+	cr_assert_str_eq(q.to, EVIL);
+	sham_answer(&rig.far, &q, type);
+}
+
+/* The probe of a row that says "kept": one more stanza of a VALID pair arrives. */
+static inline void remote_kept(struct tap *t, const char *from, const char *to, struct tap *backend)
+{
+	unsigned n = ++rig.serial;
+	char stanza[512];
+
+	(void)snprintf(stanza, sizeof(stanza),
+		"<message from='probe@%s' to='probe@%s'><body>probe %u</body></message>", from, to,
+		n);
+	tap_send(t, stanza, strlen(stanza));
+	tap_expect(backend, "%s", stanza);
+}
+
+/* Everything sent so far was handled: the answer to a db:verify comes next. */
+static inline void remote_sync(struct tap *t)
+{
+	unsigned n = ++rig.serial;
+
+	tap_say(t, "<db:verify from='" R1 "' to='" L1 "' id='sync%u'>none</db:verify>", n);
+	tap_expect(t, "<db:verify from='" L1 "' to='" R1 "' id='sync%u' type='invalid'/>", n);
+}
+
 /* The router refuses the stream: its own header (O-23), then this error. */
 #define remote_refused(t, condition)                                                               \
 	do {                                                                                       \
 		remote_header_seen(t, ROUTER, NULL, true);                                         \
 		tap_expect_error(t, condition);                                                    \
 	} while (0)
-void remote_claim(struct tap *t, const char *from, const char *to); /* db:result with KEY */
-/* Claims, and lets `near` say valid. */
-void remote_prove(struct tap *t, const char *from, const char *to);
-/* Header and one VALID pair. */
-struct tap *remote_proven(const char *from, const char *to);
-/* A claim of EVIL to L1 that `far` answers with `type`; the reply is not read. */
-void remote_evil(struct tap *t, const char *type);
-/* The probe of a row that says "kept": one more stanza of a VALID pair arrives. */
-void remote_kept(struct tap *t, const char *from, const char *to, struct tap *backend);
-/* Everything sent so far was handled: a question to the authoritative server is answered next. */
-void remote_sync(struct tap *t);
 
 /* -- backends -- */
 
-void backend_header(struct tap *t, const char *to);
-void backend_handshake(struct tap *t, const char *secret);
-struct tap *backend_login(const char *domain, const char *secret);
+static inline void backend_header(struct tap *t, const char *to)
+{
+	tap_say(t, "<stream:stream xmlns='jabber:component:accept'" STREAM_NS " to='%s'>", to);
+	tap_expect(t,
+		DECLARATION "<stream:stream xmlns='jabber:component:accept'" STREAM_NS
+			    " from='%s' id='",
+		to);
+	tap_id(t);
+	tap_expect(t, "'>");
+}
+
+static inline void backend_handshake(struct tap *t, const char *secret)
+{
+	char digest[HANDSHAKE_HEX + 1];
+
+	key_handshake(span_str(t->id), span_str(secret), digest);
+	tap_say(t, "<handshake>%s</handshake>", digest);
+}
+
+/* Header and handshake. */
+static inline struct tap *backend_knock(const char *domain, const char *secret, int rcvbuf)
+{
+	struct tap *t = tap_dial_small(rig.component_port, rcvbuf);
+
+	backend_header(t, domain);
+	backend_handshake(t, secret);
+	return t;
+}
+
+/* Receives little at a time. */
+static inline struct tap *backend_login_small(const char *domain, const char *secret)
+{
+	struct tap *t = backend_knock(domain, secret, 4096);
+
+	tap_expect(t, "<handshake/>");
+	return t;
+}
+
+static inline struct tap *backend_login(const char *domain, const char *secret)
+{
+	struct tap *t = backend_knock(domain, secret, 0);
+
+	tap_expect(t, "<handshake/>");
+	return t;
+}
+
+/* Logs in as soon as the router has let go of the connection before. */
+static inline struct tap *backend_again(const char *domain, const char *secret)
+{
+	uint64_t until = rig_now() + PATIENCE_MS;
+
+	for (;;) {
+		struct tap *t = backend_knock(domain, secret, 0);
+
+		tap_peek(t, strlen("<handshake/>"));
+		if (strncmp(t->in, "<handshake/>", 12) == 0) {
+			tap_skip(t, 12);
+			return t;
+		}
+		tap_expect_error(t, "conflict");
+		cr_assert_lt(rig_now(), until, "the router holds on to a dead link");
+	}
+}
+
 #define backend_shop() backend_login(L1, SHOP_SECRET)
 #define backend_bank() backend_login(L2, BANK_SECRET)
 

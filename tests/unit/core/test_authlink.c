@@ -16,7 +16,7 @@ TestSuite(authlink, .fini = rig_stop, .timeout = 60);
 #define NOT_ACCEPTABLE ERROR(EVIL, L1, "modify", "not-acceptable")
 
 #define STARTTLS(inside)                                                                           \
-	"<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>" inside              \
+	"<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>" inside               \
 	"</starttls></stream:features>"
 
 static struct tap *backend;
@@ -65,9 +65,10 @@ Test(authlink, T_R6_answer_is_an_error)
 	struct question q;
 	struct tap *t = asked(&q);
 
-	tap_say(rig.far.tap, "<db:verify from='" EVIL "' to='" L1 "' id='%s' type='error'>"
-			     "<error type='cancel'><item-not-found xmlns='" NS_ERRORS "'/></error>"
-			     "</db:verify>",
+	tap_say(rig.far.tap,
+		"<db:verify from='" EVIL "' to='" L1 "' id='%s' type='error'>"
+		"<error type='cancel'><item-not-found xmlns='" NS_ERRORS "'/></error>"
+		"</db:verify>",
 		q.id);
 	fails(t, NOT_FOUND);
 }
@@ -195,8 +196,9 @@ Test(authlink, of_before_rfc_3920_sends_no_features)
 	struct tap *t = claimed(), *as = sham_accept(&rig.far);
 	struct question q;
 
-	tap_expect(as, DECLARATION "<stream:stream " HEADER_NS " from='" L1 "' to='" EVIL
-				   "' version='1.0' xml:lang='en'>");
+	tap_expect(as,
+		DECLARATION "<stream:stream " HEADER_NS " from='" L1 "' to='" EVIL
+			    "' version='1.0' xml:lang='en'>");
 	tap_say(as, "<stream:stream " HEADER_NS " id='x'>");
 	rig.far.tap = as;
 	sham_question(&rig.far, &q);
@@ -209,9 +211,12 @@ Test(authlink, T_H22_header_from_another_domain)
 	struct tap *t = claimed(), *as = sham_accept(&rig.far);
 	struct question q;
 
-	tap_expect(as, DECLARATION "<stream:stream " HEADER_NS " from='" L1 "' to='" EVIL
-				   "' version='1.0' xml:lang='en'>");
-	tap_say(as, "<stream:stream " HEADER_NS " from='a b' to='" R3 "' id='x' version='1.0'>" FEATURES);
+	tap_expect(as,
+		DECLARATION "<stream:stream " HEADER_NS " from='" L1 "' to='" EVIL
+			    "' version='1.0' xml:lang='en'>");
+	tap_say(as,
+		"<stream:stream " HEADER_NS " from='a b' to='" R3
+		"' id='x' version='1.0'>" FEATURES);
 	rig.far.tap = as;
 	sham_question(&rig.far, &q);
 	sham_answer(&rig.far, &q, "valid");
@@ -290,9 +295,10 @@ Test(authlink, what_else_comes_is_ignored)
 	struct question q;
 	struct tap *t = asked(&q);
 
-	tap_say(rig.far.tap, "<db:result from='" EVIL "' to='" L1 "' type='valid'/>"
-			     "<db:result from='" EVIL "' to='" L1 "'>" KEY "</db:result>"
-			     "<message from='a@" EVIL "' to='b@" L1 "'><body>x</body></message>");
+	tap_say(rig.far.tap,
+		"<db:result from='" EVIL "' to='" L1 "' type='valid'/>"
+		"<db:result from='" EVIL "' to='" L1 "'>" KEY "</db:result>"
+		"<message from='a@" EVIL "' to='b@" L1 "'><body>x</body></message>");
 	tap_say(rig.far.tap, "<db:verify from='" EVIL "' to='" L1 "' id='%s'/>", q.id);
 	tap_say(rig.far.tap, "<db:verify from='" EVIL "' to='" L1 "' id='%s' type='yes'/>", q.id);
 	STAT_BECOMES(ignored_dialback, 4);
@@ -321,8 +327,9 @@ Test(authlink, spelling_of_the_answer_does_not_matter)
 	struct question q;
 	struct tap *t = asked(&q);
 
-	tap_say(rig.far.tap, "<db:verify from='EVIL.Test' to='SHOP.hosted.test.' id='%s' type='valid'>"
-			     KEY "</db:verify>",
+	tap_say(rig.far.tap,
+		"<db:verify from='EVIL.Test' to='SHOP.hosted.test.' id='%s' type='valid'>" KEY
+		"</db:verify>",
 		q.id);
 	fails(t, VALID(EVIL, L1));
 }

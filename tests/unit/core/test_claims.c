@@ -48,8 +48,9 @@ Test(claims, key_is_escaped_on_its_way)
 	t = remote_open(R1, L1);
 	tap_say(t, "<db:result from='" R1 "' to='" L1 "'>a&lt;b&amp;c<![CDATA[<d>]]></db:result>");
 	sham_greet(&rig.near, L1, R1);
-	tap_expect(rig.near.tap, "<db:verify from='" L1 "' to='" R1 "' id='%s'>a&lt;b&amp;c&lt;d&gt;"
-				 "</db:verify>",
+	tap_expect(rig.near.tap,
+		"<db:verify from='" L1 "' to='" R1 "' id='%s'>a&lt;b&amp;c&lt;d&gt;"
+		"</db:verify>",
 		t->id);
 }
 

@@ -155,7 +155,8 @@ Test(component, stanza_with_a_prefix)
 
 	rig_start_plain();
 	bank = backend_bank();
-	t = logged_in("<stream:stream " COMPONENT_NS " xmlns:c='jabber:component:accept' to='" L1 "'>",
+	t = logged_in("<stream:stream " COMPONENT_NS " xmlns:c='jabber:component:accept' to='" L1
+		      "'>",
 		L1, SHOP_SECRET);
 	tap_say(t, "<c:message from='a@" L1 "' to='b@" L2 "'/>");
 	tap_expect_error(t, "bad-namespace-prefix");
@@ -175,7 +176,8 @@ Test(component, T_G28_from_a_domain_that_is_not_its_own)
 	tap_expect_with(t, "<message from='b@" L2 "' to='a@" L2 "' id='1' type='error'>",
 		"<error type='cancel' by='" ROUTER "'><not-allowed xmlns='" NS_ERRORS "'/>");
 	tap_say(t, "<iq type='get' from='a@" R1 "' to='b@" L2 "' id='2'><q xmlns='urn:q'/></iq>");
-	tap_expect_with(t, "<iq from='b@" L2 "' to='a@" R1 "' id='2' type='error'>", "<not-allowed ");
+	tap_expect_with(t, "<iq from='b@" L2 "' to='a@" R1 "' id='2' type='error'>",
+		"<not-allowed ");
 	tap_say(t, "<message from='a@" L3 "' to='b@" L2 "'><body>x</body></message>");
 	tap_expect(bank, "<message from='a@" L3 "' to='b@" L2 "'><body>x</body></message>");
 	cr_assert(tap_quiet(t));
@@ -202,8 +204,10 @@ Test(component, T_G27_from_one_backend_to_another)
 	rig_start_plain();
 	shop = backend_shop();
 	bank = backend_bank();
-	tap_say(shop, "<message from='a@" L1 "/r' to='b@" L2 "' type='chat'><body>x</body></message>");
-	tap_expect(bank, "<message from='a@" L1 "/r' to='b@" L2 "' type='chat'><body>x</body></message>");
+	tap_say(shop,
+		"<message from='a@" L1 "/r' to='b@" L2 "' type='chat'><body>x</body></message>");
+	tap_expect(bank,
+		"<message from='a@" L1 "/r' to='b@" L2 "' type='chat'><body>x</body></message>");
 	tap_say(shop, "<presence from='a@" L1 "' to='b@XN--BCHER-KVA.hosted.test'/>");
 	tap_expect(shop, "<presence from='a@" L1 "' to='b@" L3 "'/>"); /* to itself */
 	tap_say(bank, "<iq id='1' type='result' from='" L2 "' to='" L1 "'/>");
@@ -218,16 +222,38 @@ Test(component, language_of_its_header_follows_the_stanza)
 
 	rig_start_plain();
 	shop = backend_shop();
-	t = logged_in("<stream:stream " COMPONENT_NS " xml:lang='de' to='" L2 "'>", L2, BANK_SECRET);
-	tap_say(t, "<message from='" L2 "' to='" L1 "'/><message xml:lang='fr' from='" L2 "' to='" L1 "'/>");
+	t = logged_in("<stream:stream " COMPONENT_NS " xml:lang='de' to='" L2 "'>", L2,
+		BANK_SECRET);
+	tap_say(t,
+		"<message from='" L2 "' to='" L1 "'/><message xml:lang='fr' from='" L2 "' to='" L1
+		"'/>");
 	tap_expect(shop, "<message xml:lang='de' from='" L2 "' to='" L1 "'/>");
 	tap_expect(shop, "<message xml:lang='fr' from='" L2 "' to='" L1 "'/>");
+}
+
+/* What one tenant says in its header must not break the stream of another. */
+Test(component, language_that_needs_much_escaping)
+{
+	char header[6 * LIMIT_LANG + 256] = "<stream:stream " COMPONENT_NS " to='" L2
+					    "' xml:lang='";
+	struct tap *shop, *t;
+
+	for (unsigned i = 0; i < LIMIT_LANG; i++)
+		strcat(header, "&amp;");
+	strcat(header, "'>");
+	rig_start_plain();
+	shop = backend_shop();
+	t = logged_in(header, L2, BANK_SECRET);
+	tap_say(t, "<message from='" L2 "' to='" L1 "'/>");
+	tap_peek(shop, 10);
+	cr_assert(!strstr(shop->in, "xml:lang") || strstr(shop->in, "&amp;' from='"), "%s",
+		shop->in);
 }
 
 /* -- bounces that a backend sees: template B9 -- */
 
 #define BOUNCE(kind, rest, type, condition)                                                        \
-	"<" kind " " rest " type='error'><error type='" type "' by='" ROUTER "'><" condition      \
+	"<" kind " " rest " type='error'><error type='" type "' by='" ROUTER "'><" condition       \
 	" xmlns='" NS_ERRORS "'/>"
 
 Test(component, remote_domains_cannot_be_reached_yet)
@@ -236,15 +262,22 @@ Test(component, remote_domains_cannot_be_reached_yet)
 
 	rig_start_plain();
 	t = backend_shop();
-	tap_say(t, "<message from='bob@" L1 "/desk' to='ann@" R1 "' id='m7'><body>x</body></message>");
-	tap_expect_with(t, BOUNCE("message", "from='ann@" R1 "' to='bob@" L1 "/desk' id='m7'", "cancel",
-				   "remote-server-not-found"), "</error></message>");
-	tap_say(t, "<iq type='get' from='bob@" L1 "' to='" R1 "'><q xmlns='urn:q'/></iq>"); /* T-G10 */
-	tap_expect_with(t, BOUNCE("iq", "from='" R1 "' to='bob@" L1 "'", "cancel",
-				   "remote-server-not-found"));
-	tap_say(t, "<presence type='subscribe' from='bob@" L1 "' to='ann@" GONE "' id='a&apos;/&gt;&lt;b'/>");
-	tap_expect_with(t, BOUNCE("presence", "from='ann@" GONE "' to='bob@" L1
-				   "' id='a&apos;/&gt;&lt;b'", "cancel", "remote-server-not-found")); /* T-G12 */
+	tap_say(t,
+		"<message from='bob@" L1 "/desk' to='ann@" R1 "' id='m7'><body>x</body></message>");
+	tap_expect_with(t,
+		BOUNCE("message", "from='ann@" R1 "' to='bob@" L1 "/desk' id='m7'", "cancel",
+			"remote-server-not-found"),
+		"</error></message>");
+	tap_say(t,
+		"<iq type='get' from='bob@" L1 "' to='" R1 "'><q xmlns='urn:q'/></iq>"); /* T-G10 */
+	tap_expect_with(t,
+		BOUNCE("iq", "from='" R1 "' to='bob@" L1 "'", "cancel", "remote-server-not-found"));
+	tap_say(t,
+		"<presence type='subscribe' from='bob@" L1 "' to='ann@" GONE
+		"' id='a&apos;/&gt;&lt;b'/>");
+	tap_expect_with(t,
+		BOUNCE("presence", "from='ann@" GONE "' to='bob@" L1 "' id='a&apos;/&gt;&lt;b'",
+			"cancel", "remote-server-not-found")); /* T-G12 */
 	cr_assert_eq(STAT(bounced), 3);
 	cr_assert(sham_idle(&rig.near), "nobody was dialled");
 }
@@ -279,10 +312,12 @@ Test(component, malformed_localpart_from_a_backend)
 	bank = backend_bank();
 	t = backend_shop();
 	tap_say(t, "<message from='bob@" L1 "' to='a b@" L2 "' id='1'/>");
-	tap_expect_with(t, BOUNCE("message", "from='" L2 "' to='bob@" L1 "' id='1'", "modify",
-				   "jid-malformed"));
+	tap_expect_with(t,
+		BOUNCE("message", "from='" L2 "' to='bob@" L1 "' id='1'", "modify",
+			"jid-malformed"));
 	tap_say(t, "<iq type='subscribe' from='bob@" L1 "' to='" L2 "' id='2'/>");
-	tap_expect_with(t, BOUNCE("iq", "from='" L2 "' to='bob@" L1 "' id='2'", "modify", "bad-request"));
+	tap_expect_with(t,
+		BOUNCE("iq", "from='" L2 "' to='bob@" L1 "' id='2'", "modify", "bad-request"));
 	cr_assert(tap_quiet(bank));
 }
 

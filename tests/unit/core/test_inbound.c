@@ -110,7 +110,8 @@ REFUSED(T_H5_no_longer_hosted, HEADER_NS " from='" R1 "' to='" GONE "' version='
 REFUSED(T_H6_no_to, HEADER_NS " from='" R1 "' version='1.0'", "improper-addressing")
 REFUSED(T_H8_neither_version_nor_dialback,
 	"xmlns='jabber:server'" STREAM_NS " from='" R1 "' to='" L1 "'", "unsupported-version")
-REFUSED(T_H10_version_2, HEADER_NS " from='" R1 "' to='" L1 "' version='2.0'", "unsupported-version")
+REFUSED(T_H10_version_2, HEADER_NS " from='" R1 "' to='" L1 "' version='2.0'",
+	"unsupported-version")
 REFUSED(T_H12_streams_namespace,
 	"xmlns='jabber:server' xmlns:stream='http://example.test/streams'" DIALBACK_NS " from='" R1
 	"' to='" L1 "' version='1.0'",
@@ -127,8 +128,9 @@ Test(inbound, T_H14_prefix)
 
 	rig_start_plain();
 	t = tap_dial(rig.port);
-	tap_say(t, "<s:stream xmlns='jabber:server' xmlns:s='http://etherx.jabber.org/streams'"
-			DIALBACK_NS " from='" R1 "' to='" L1 "' version='1.0'>");
+	tap_say(t,
+		"<s:stream xmlns='jabber:server' xmlns:s='http://etherx.jabber.org/streams'" DIALBACK_NS
+		" from='" R1 "' to='" L1 "' version='1.0'>");
 	remote_refused(t, "bad-namespace-prefix");
 }
 
@@ -149,12 +151,15 @@ Test(inbound, header_without_a_prefix_and_stanzas_that_name_their_namespace)
 	rig_start_plain();
 	backend = backend_shop();
 	t = tap_dial(rig.port);
-	tap_say(t, "<stream xmlns='http://etherx.jabber.org/streams'" DIALBACK_NS " from='" R1
-		   "' to='" L1 "' version='1.0'>");
+	tap_say(t,
+		"<stream xmlns='http://etherx.jabber.org/streams'" DIALBACK_NS " from='" R1
+		"' to='" L1 "' version='1.0'>");
 	remote_header_seen(t, L1, R1, true);
 	tap_expect(t, FEATURES);
 	remote_prove(t, R1, L1);
-	tap_say(t, "<message xmlns='jabber:server' from='a@" R1 "' to='b@" L1 "'><body>x</body></message>");
+	tap_say(t,
+		"<message xmlns='jabber:server' from='a@" R1 "' to='b@" L1
+		"'><body>x</body></message>");
 	tap_expect(backend, "<message from='a@" R1 "' to='b@" L1 "'><body>x</body></message>");
 }
 
@@ -194,8 +199,9 @@ Test(inbound, T_H29_stranger_names_a_hosted_domain)
 	rig_start_plain();
 	t = remote_open(L2, L1);
 	remote_claim(t, L2, L1);
-	tap_expect(t, "<db:result from='" L1 "' to='" L2 "' type='error'><error type='modify'>"
-		      "<not-acceptable xmlns='" NS_ERRORS "'/></error></db:result>");
+	tap_expect(t,
+		"<db:result from='" L1 "' to='" L2 "' type='error'><error type='modify'>"
+		"<not-acceptable xmlns='" NS_ERRORS "'/></error></db:result>");
 	remote_sync(t);
 }
 
@@ -245,7 +251,8 @@ Test(inbound, T_E9_sasl_in_the_clear)
 	backend = backend_shop();
 	t = remote_proven(R1, L1);
 	tap_say(t, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>");
-	tap_expect(t, "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><encryption-required/></failure>");
+	tap_expect(t,
+		"<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><encryption-required/></failure>");
 	remote_kept(t, R1, L1, backend);
 }
 
@@ -281,8 +288,9 @@ Test(inbound, T_A3_not_hosted)
 	backend = backend_shop();
 	t = remote_proven(R1, L1);
 	ask(t, R1, NOPE, ID, V4);
-	tap_expect(t, "<db:verify from='" NOPE "' to='" R1 "' id='" ID "' type='error'>"
-		      "<error type='cancel'><item-not-found xmlns='" NS_ERRORS "'/></error></db:verify>");
+	tap_expect(t,
+		"<db:verify from='" NOPE "' to='" R1 "' id='" ID "' type='error'>"
+		"<error type='cancel'><item-not-found xmlns='" NS_ERRORS "'/></error></db:verify>");
 	remote_kept(t, R1, L1, backend);
 }
 
@@ -339,8 +347,8 @@ Test(inbound, T_A7_id_is_escaped_again)
 	t = remote_open(R1, L1);
 	key_make(rig.secrets, span_str(R1), span_str(L1), SPAN_LIT("a\"<'&b"), key);
 	ask(t, R1, L1, "a&quot;&lt;&#39;&amp;b", key);
-	tap_expect(t, "<db:verify from='" L1 "' to='" R1
-		      "' id='a&quot;&lt;&apos;&amp;b' type='valid'/>");
+	tap_expect(t,
+		"<db:verify from='" L1 "' to='" R1 "' id='a&quot;&lt;&apos;&amp;b' type='valid'/>");
 }
 
 Test(inbound, T_A8_legacy_stream)
@@ -427,8 +435,9 @@ Test(inbound, T_K14_T_K15_spelling_is_repeated)
 	ask(t, "RX.PEER.TEST", L1, ID, V4);
 	tap_expect(t, "<db:verify from='" L1 "' to='RX.PEER.TEST' id='" ID "' type='valid'/>");
 	ask(t, R1, "xn--bcher-kva.hosted.test", ID, V8);
-	tap_expect(t, "<db:verify from='xn--bcher-kva.hosted.test' to='" R1 "' id='" ID
-		      "' type='valid'/>");
+	tap_expect(t,
+		"<db:verify from='xn--bcher-kva.hosted.test' to='" R1 "' id='" ID
+		"' type='valid'/>");
 	ask(t, R1, L3, ID, V8);
 	tap_expect(t, "<db:verify from='" L3 "' to='" R1 "' id='" ID "' type='valid'/>");
 }

@@ -58,7 +58,8 @@ Test(router, T_G1_delivered_as_it_was)
 		"<body>hi</body></message >",
 		"<presence from='" R1 "' to='" L1 "'/>",
 		"<presence type='subscribe' from='ann@" R1 "' to='bob@" L1 "'></presence>",
-		"<iq type='set' id='1' from='ann@" R1 "/r' to='" L1 "'><q xmlns='urn:q' a=\"'\"/></iq>",
+		"<iq type='set' id='1' from='ann@" R1 "/r' to='" L1
+		"'><q xmlns='urn:q' a=\"'\"/></iq>",
 	};
 	struct tap *t = started();
 
@@ -99,8 +100,8 @@ CLOSES(T_G3_sender_not_proven, MESSAGE("ann@" R3, "bob@" L1), "invalid-from")
 CLOSES(T_G4_target_not_hosted, MESSAGE("ann@" R1, "bob@" NOPE), "host-unknown")
 CLOSES(target_no_longer_hosted, MESSAGE("ann@" R1, "bob@" GONE), "host-gone")
 CLOSES(T_G31_no_right_to_subdomains, MESSAGE("ann@" R2, "bob@" L1), "invalid-from")
-CLOSES(T_G19_stanza_of_a_client, "<message xmlns='jabber:client' from='ann@" R1 "' to='bob@" L1 "'/>",
-	"invalid-namespace")
+CLOSES(T_G19_stanza_of_a_client,
+	"<message xmlns='jabber:client' from='ann@" R1 "' to='bob@" L1 "'/>", "invalid-namespace")
 
 Test(router, T_G7_no_relaying)
 {
@@ -114,7 +115,8 @@ Test(router, T_G19_stanza_with_a_prefix)
 {
 	struct tap *t = proven_with("xmlns:s='jabber:server'");
 
-	closes(t, "<s:message from='ann@" R1 "' to='bob@" L1 "'/>", STREAM_ERROR("bad-namespace-prefix"));
+	closes(t, "<s:message from='ann@" R1 "' to='bob@" L1 "'/>",
+		STREAM_ERROR("bad-namespace-prefix"));
 }
 
 Test(router, T_G5_pair_not_proven_strict)
@@ -162,7 +164,8 @@ Test(router, T_G11_iq_of_no_type)
 {
 	struct tap *t = started();
 
-	bounced(t, "<iq type='subscribe' id='1' from='ann@" R1 "' to='bob@" L1 "'/>", "bad-request");
+	bounced(t, "<iq type='subscribe' id='1' from='ann@" R1 "' to='bob@" L1 "'/>",
+		"bad-request");
 	bounced(t, "<iq id='1' from='ann@" R1 "' to='bob@" L1 "'/>", "bad-request");
 }
 
@@ -184,10 +187,14 @@ Test(router, T_G30_domains_come_out_canonical)
 	struct tap *t = started();
 
 	for (unsigned i = 0; i < 3; i++) {
-		tap_say(t, "<message from='Ann@RX.peer.test/R' to=\"Bob@SHOP.Hosted.test./D\"><body>%u"
-			   "</body></message>", i);
-		tap_expect(backend, "<message from='Ann@" R1 "/R' to=\"Bob@" L1 "/D\"><body>%u"
-				    "</body></message>", i);
+		tap_say(t,
+			"<message from='Ann@RX.peer.test/R' to=\"Bob@SHOP.Hosted.test./D\"><body>%u"
+			"</body></message>",
+			i);
+		tap_expect(backend,
+			"<message from='Ann@" R1 "/R' to=\"Bob@" L1 "/D\"><body>%u"
+			"</body></message>",
+			i);
 	}
 	remote_prove(t, R1, L3);
 	tap_say(t, "<message from='ann@" R1 "' to='bob@xn--bcher-kva.hosted.test'/>");
@@ -236,7 +243,8 @@ SMUGGLED(T_G32_at_in_from, "a&#64;victim.test/" EVIL, "b@" L1, "invalid-from")
 SMUGGLED(T_G32_two_ats_in_from, "a@victim.test&#47;@" EVIL, "b@" L1, "invalid-from")
 SMUGGLED(T_G32_slash_in_to, "a@" EVIL, NOPE "&#47;x@" L1, "host-unknown")
 SMUGGLED(T_G32_hex_slash_in_to, "a@" EVIL, NOPE "&#x2f;x@" L1, "host-unknown")
-SMUGGLED(T_G32_line_feed_in_from, "victim.test&#10;@" EVIL "&#47;" EVIL, "b@victim.test", "host-unknown")
+SMUGGLED(T_G32_line_feed_in_from, "victim.test&#10;@" EVIL "&#47;" EVIL, "b@victim.test",
+	"host-unknown")
 
 /* -- language -- */
 
@@ -245,7 +253,9 @@ Test(router, T_G13_T_G14_language_of_the_header)
 	struct tap *t = proven_with("xml:lang='de'");
 
 	tap_say(t, MESSAGE("ann@" R1, "bob@" L1));
-	tap_expect(backend, "<message xml:lang='de' from='ann@" R1 "' to='bob@" L1 "'><body>x</body></message>");
+	tap_expect(backend,
+		"<message xml:lang='de' from='ann@" R1 "' to='bob@" L1
+		"'><body>x</body></message>");
 	tap_say(t, "<message from='ann@" R1 "' xml:lang='fr' to='bob@" L1 "'/>");
 	tap_expect(backend, "<message from='ann@" R1 "' xml:lang='fr' to='bob@" L1 "'/>");
 	tap_say(t, "<presence xml:lang='' from='ann@" R1 "' to='bob@" L1 "'/>");
@@ -265,8 +275,9 @@ static void well_formed(const char *element)
 {
 	XML_Parser p = XML_ParserCreateNS(NULL, '|');
 	char xml[9000];
-	int n = snprintf(xml, sizeof(xml), "<stream:stream xmlns='jabber:component:accept'" STREAM_NS
-					   ">%s</stream:stream>", element);
+	int n = snprintf(xml, sizeof(xml),
+		"<stream:stream xmlns='jabber:component:accept'" STREAM_NS ">%s</stream:stream>",
+		element);
 
 	cr_assert_eq(XML_Parse(p, xml, n, 1), XML_STATUS_OK, "%s: %s",
 		XML_ErrorString(XML_GetErrorCode(p)), element);
@@ -282,7 +293,9 @@ Test(router, language_that_needs_much_escaping)
 		strcat(lang, "&amp;");
 	strcat(lang, "'");
 	t = proven_with(lang);
-	tap_say(t, MESSAGE("ann@" R1, "bob@" L1) "<message from='ann@" R1 "' to='bob@" L1 "' id='2'/>");
+	tap_say(t,
+		MESSAGE("ann@" R1, "bob@" L1) "<message from='ann@" R1 "' to='bob@" L1
+					      "' id='2'/>");
 	cr_assert(tap_wait(backend, 5000));
 	cr_assert(!tap_quiet(backend));
 	well_formed(backend->in);
@@ -294,37 +307,37 @@ Test(router, T_G17_content_namespace_is_not_copied)
 {
 	struct tap *t = started();
 
-	tap_say(t, "<message xmlns='jabber:server' from='ann@" R1 "' to='bob@" L1 "'>"
-		   "<body xmlns='jabber:server'>x</body><x xmlns='urn:x'><y xmlns='jabber:server'/></x>"
-		   "</message>");
-	tap_expect(backend, "<message from='ann@" R1 "' to='bob@" L1 "'><body>x</body>"
-			    "<x xmlns='urn:x'><y xmlns='jabber:server'/></x></message>");
+	tap_say(t,
+		"<message xmlns='jabber:server' from='ann@" R1 "' to='bob@" L1 "'>"
+		"<body xmlns='jabber:server'>x</body><x xmlns='urn:x'><y xmlns='jabber:server'/></x>"
+		"</message>");
+	tap_expect(backend,
+		"<message from='ann@" R1 "' to='bob@" L1 "'><body>x</body>"
+		"<x xmlns='urn:x'><y xmlns='jabber:server'/></x></message>");
 }
 
+/* Those that cannot be cut out: not copied either. */
 Test(router, T_G17_named_more_often_than_is_noted)
 {
 	struct tap *t = started();
-	const char *element;
+	char xml[2048], *at = xml;
 
-	tap_say(t, "<message xmlns='jabber:server' from='ann@" R1 "' to='bob@" L1 "'>");
+	at += sprintf(at, "<message xmlns='jabber:server' from='ann@" R1 "' to='bob@" L1 "'>");
 	for (unsigned i = 0; i < FRAME_REDECLARED + 2; i++)
-		tap_say(t, "<body xmlns='jabber:server'>%u</body>", i);
-	tap_say(t, "</message>");
-	element = tap_element(backend);
-	cr_assert_null(strstr(element, "jabber:server"), "%s", element);
-	well_formed(element);
+		at += sprintf(at, "<body xmlns='jabber:server'>%u</body>", i);
+	strcpy(at, "</message>");
+	bounced(t, xml, "policy-violation");
 }
 
 Test(router, T_G17_named_by_a_prefix)
 {
 	struct tap *t = started();
-	const char *element;
 
-	tap_say(t, "<message from='ann@" R1 "' to='bob@" L1 "'><s:body xmlns:s='jabber:server'>x</s:body>"
-		   "</message>");
-	element = tap_element(backend);
-	cr_assert_null(strstr(element, "jabber:server"), "%s", element);
-	well_formed(element);
+	bounced(t,
+		"<message from='ann@" R1 "' to='bob@" L1
+		"'><s:body xmlns:s='jabber:server'>x</s:body>"
+		"</message>",
+		"policy-violation");
 }
 
 Test(router, T_G18_prefixes_of_the_header)
@@ -332,29 +345,37 @@ Test(router, T_G18_prefixes_of_the_header)
 	struct tap *t = proven_with("xmlns:p='urn:p' xmlns:q='urn:q'");
 
 	tap_say(t, "<message from='ann@" R1 "' to='bob@" L1 "'><p:x q:a='1'/></message>");
-	tap_expect_with(backend, " xmlns:p='urn:p'", " xmlns:q='urn:q'", "><p:x q:a='1'/></message>");
+	tap_expect_with(backend, " xmlns:p='urn:p'", " xmlns:q='urn:q'",
+		"><p:x q:a='1'/></message>");
 	well_formed(backend->element);
-	tap_say(t, "<message from='ann@" R1 "' to='bob@" L1 "'><p:x xmlns:p='urn:other'/></message>");
-	tap_expect(backend, "<message from='ann@" R1 "' to='bob@" L1 "'><p:x xmlns:p='urn:other'/></message>");
+	tap_say(t,
+		"<message from='ann@" R1 "' to='bob@" L1 "'><p:x xmlns:p='urn:other'/></message>");
+	tap_expect(backend,
+		"<message from='ann@" R1 "' to='bob@" L1 "'><p:x xmlns:p='urn:other'/></message>");
 }
 
 Test(router, all_rewriting_at_once)
 {
 	struct tap *t = proven_with("xmlns:p='urn:p' xml:lang='de'");
 
-	tap_say(t, "<message from='ann@RX.peer.test' xmlns='jabber:server' to='bob@SHOP.hosted.test'>"
-		   "<p:x/></message>");
-	tap_expect(backend, "<message xml:lang='de' xmlns:p='urn:p' from='ann@" R1 "' to='bob@" L1 "'>"
-			    "<p:x/></message>");
+	tap_say(t,
+		"<message from='ann@RX.peer.test' xmlns='jabber:server' to='bob@SHOP.hosted.test'>"
+		"<p:x/></message>");
+	tap_expect(backend,
+		"<message xml:lang='de' xmlns:p='urn:p' from='ann@" R1 "' to='bob@" L1 "'>"
+		"<p:x/></message>");
 }
 
 Test(router, T_G20_references_in_attributes)
 {
 	struct tap *t = started();
 
-	tap_say(t, "<message from='ann@" R1 "' to='bob@" L1 "'><x xmlns='urn:x' a='&#10;&#9;&#13;'/></message>");
-	tap_expect(backend, "<message from='ann@" R1 "' to='bob@" L1
-			    "'><x xmlns='urn:x' a='&#10;&#9;&#13;'/></message>");
+	tap_say(t,
+		"<message from='ann@" R1 "' to='bob@" L1
+		"'><x xmlns='urn:x' a='&#10;&#9;&#13;'/></message>");
+	tap_expect(backend,
+		"<message from='ann@" R1 "' to='bob@" L1
+		"'><x xmlns='urn:x' a='&#10;&#9;&#13;'/></message>");
 }
 
 /* -- order -- */
@@ -364,7 +385,8 @@ Test(router, T_G22_bare_and_full_recipients_stay_in_order)
 	struct tap *t = started();
 
 	for (unsigned i = 0; i < 500; i++)
-		tap_say(t, "<message from='ann@" R1 "' to='bob@" L1 "%s' id='%u'/>", i % 3 ? "/desk" : "", i);
+		tap_say(t, "<message from='ann@" R1 "' to='bob@" L1 "%s' id='%u'/>",
+			i % 3 ? "/desk" : "", i);
 	for (unsigned i = 0; i < 500; i++)
 		tap_expect(backend, "<message from='ann@" R1 "' to='bob@" L1 "%s' id='%u'/>",
 			i % 3 ? "/desk" : "", i);

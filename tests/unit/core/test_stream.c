@@ -59,8 +59,9 @@ Test(stream, T_X3_doctype_at_byte_0)
 
 	rig_start_plain();
 	t = tap_dial(rig.port);
-	tap_say(t, "<!DOCTYPE lolz [<!ENTITY lol 'lol'><!ENTITY lol2 '&lol;&lol;&lol;&lol;'>]>"
-		   "<lolz>&lol2;</lolz>");
+	tap_say(t,
+		"<!DOCTYPE lolz [<!ENTITY lol 'lol'><!ENTITY lol2 '&lol;&lol;&lol;&lol;'>]>"
+		"<lolz>&lol2;</lolz>");
 	remote_refused(t, "restricted-xml");
 }
 
@@ -102,7 +103,8 @@ Test(stream, T_X5_T_X6_what_passes)
 
 Test(stream, T_X7_character_references)
 {
-	static const char *const refs[] = { "&#0;", "&#x1F;", "&#xD800;", "&#xFFFE;", "&#x110000;" };
+	static const char *const refs[] = { "&#0;", "&#x1F;", "&#xD800;", "&#xFFFE;",
+		"&#x110000;" };
 	struct tap *backend;
 	char xml[256];
 
@@ -296,8 +298,11 @@ Test(stream, T_X19_declarations_in_scope)
 
 Test(stream, T_X20_one_byte_per_segment)
 {
-	static const char xml[] = MESSAGE("<body>\xc3\xbc&amp;<![CDATA[]]]]></body>") " "
-		"<iq type='get' id='1' from='a@" R1 "' to='b@" L1 "'><q xmlns='urn:q'/></iq>";
+	static const char xml[] = MESSAGE(
+		"<body>\xc3\xbc&amp;<![CDATA[]]]]></body>") " "
+							    "<iq type='get' id='1' from='a@" R1
+							    "' to='b@" L1
+							    "'><q xmlns='urn:q'/></iq>";
 	struct tap *backend, *t;
 
 	rig_start_plain();
@@ -306,8 +311,8 @@ Test(stream, T_X20_one_byte_per_segment)
 	for (size_t i = 0; i + 1 < sizeof(xml); i++)
 		tap_send(t, xml + i, 1);
 	tap_expect(backend, MESSAGE("<body>\xc3\xbc&amp;<![CDATA[]]]]></body>"));
-	tap_expect(backend, "<iq type='get' id='1' from='a@" R1 "' to='b@" L1
-			    "'><q xmlns='urn:q'/></iq>");
+	tap_expect(backend,
+		"<iq type='get' id='1' from='a@" R1 "' to='b@" L1 "'><q xmlns='urn:q'/></iq>");
 	remote_kept(t, R1, L1, backend);
 }
 

@@ -30,8 +30,13 @@ TestSuite(authority, .init = setup, .fini = teardown);
 
 static struct addr source_of(uint32_t n)
 {
-	struct addr a = { .ip = { [10] = 0xff, [11] = 0xff, (uint8_t)(n >> 24), (uint8_t)(n >> 16),
-		(uint8_t)(n >> 8), (uint8_t)n }, .port = (uint16_t)(1024 + n % 60000) };
+	struct addr a = { .ip = { [10] = 0xff,
+				  [11] = 0xff,
+				  (uint8_t)(n >> 24),
+				  (uint8_t)(n >> 16),
+				  (uint8_t)(n >> 8),
+				  (uint8_t)n },
+		.port = (uint16_t)(1024 + n % 60000) };
 
 	return a;
 }
@@ -56,11 +61,13 @@ Test(authority, not_hosted)
 	struct addr from = source_of(1);
 
 	cr_expect_eq(authority_check(authority, secrets, SPAN_LIT("rx.peer.test"),
-			     SPAN_LIT("nope.hosted.test"), SPAN_LIT(ID), SPAN_LIT(V4), false, &from, 0),
+			     SPAN_LIT("nope.hosted.test"), SPAN_LIT(ID), SPAN_LIT(V4), false, &from,
+			     0),
 		AUTHORITY_NOT_HOSTED);
 	/* Even when the key would be ours. */
 	cr_expect_eq(authority_check(authority, secrets, SPAN_LIT("rx.peer.test"),
-			     SPAN_LIT("shop.hosted.test"), SPAN_LIT(ID), SPAN_LIT(V4), false, &from, 0),
+			     SPAN_LIT("shop.hosted.test"), SPAN_LIT(ID), SPAN_LIT(V4), false, &from,
+			     0),
 		AUTHORITY_NOT_HOSTED);
 }
 
@@ -72,12 +79,15 @@ Test(authority, domains_that_failed_validation)
 
 	key_make(secrets, SPAN_NONE, SPAN_LIT("shop.hosted.test"), SPAN_LIT(ID), key);
 	cr_expect_eq(authority_check(authority, secrets, SPAN_NONE, SPAN_LIT("shop.hosted.test"),
-			     SPAN_LIT(ID), span_str(key), true, &from, 0), AUTHORITY_INVALID);
+			     SPAN_LIT(ID), span_str(key), true, &from, 0),
+		AUTHORITY_INVALID);
 	key_make(secrets, SPAN_LIT("rx.peer.test"), SPAN_NONE, SPAN_LIT(ID), key);
 	cr_expect_eq(authority_check(authority, secrets, SPAN_LIT("rx.peer.test"), SPAN_NONE,
-			     SPAN_LIT(ID), span_str(key), true, &from, 0), AUTHORITY_INVALID);
+			     SPAN_LIT(ID), span_str(key), true, &from, 0),
+		AUTHORITY_INVALID);
 	cr_expect_eq(authority_check(authority, secrets, SPAN_LIT("rx.peer.test"), SPAN_NONE,
-			     SPAN_LIT(ID), span_str(key), false, &from, 0), AUTHORITY_INVALID);
+			     SPAN_LIT(ID), span_str(key), false, &from, 0),
+		AUTHORITY_INVALID);
 }
 
 /* T-A9 */
@@ -125,7 +135,8 @@ Test(authority, not_hosted_counts_too)
 
 	for (int i = 0; i < LIMIT_INVALID_PER_S; i++)
 		cr_assert_eq(authority_check(authority, secrets, SPAN_LIT("a"), SPAN_LIT("b"),
-				     SPAN_LIT(ID), SPAN_LIT(V4), false, &from, 0), AUTHORITY_NOT_HOSTED);
+				     SPAN_LIT(ID), SPAN_LIT(V4), false, &from, 0),
+			AUTHORITY_NOT_HOSTED);
 	cr_expect_eq(ask(WRONG, from, 0), AUTHORITY_WITHHELD);
 	cr_expect_eq(ask(V4, from, 0), AUTHORITY_VALID);
 }

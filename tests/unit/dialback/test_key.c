@@ -47,7 +47,10 @@ Test(key, vectors)
 		{ A, "muc.rx.peer.test", "shop.hosted.test", ID, V6 },
 		{ A, "rx.peer.test", "shop.hosted.test", "++TR84Sm6A3hnt3Q065SnAbbk3Y=",
 			"9efea9b94e9c5c77ba47436f78b81ab0fa3569356bea7a7c02de7df931d7d22d" },
-		{ A, "rx.peer.test", "b\xc3\xbc" "cher.hosted.test", ID, V8 },
+		{ A, "rx.peer.test",
+			"b\xc3\xbc"
+			"cher.hosted.test",
+			ID, V8 },
 		{ B, "rx.peer.test", "shop.hosted.test", ID, V9 },
 	};
 
@@ -80,7 +83,10 @@ Test(key, negative_vectors)
 	cr_expect(check(s, "rx.peer.test", "shop.hosted.test", ID, V4));
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		cr_expect_not(check(s, "rx.peer.test", "shop.hosted.test", ID, wrong[i]));
-		cr_expect_not(check(s, "rx.peer.test", "b\xc3\xbc" "cher.hosted.test", ID, wrong[i]));
+		cr_expect_not(check(s, "rx.peer.test",
+			"b\xc3\xbc"
+			"cher.hosted.test",
+			ID, wrong[i]));
 	}
 	secrets_free(s);
 }
@@ -129,7 +135,8 @@ Test(key, presented_of_any_length)
 
 	for (size_t n = 0; n <= 2 * KEY_HEX; n++)
 		cr_expect_eq(key_check(s, SPAN_LIT("rx.peer.test"), SPAN_LIT("shop.hosted.test"),
-				     SPAN_LIT(ID), span_of(text, n)), n == KEY_HEX);
+				     SPAN_LIT(ID), span_of(text, n)),
+			n == KEY_HEX);
 	cr_expect_not(key_check(s, SPAN_LIT("rx.peer.test"), SPAN_LIT("shop.hosted.test"),
 		SPAN_LIT(ID), SPAN_NONE));
 	for (size_t i = 0; i < KEY_HEX; i++) {
@@ -150,10 +157,10 @@ Test(key, separated)
 	key_make(s, SPAN_LIT("ab"), SPAN_LIT("c"), SPAN_LIT("i"), a);
 	key_make(s, SPAN_LIT("a"), SPAN_LIT("bc"), SPAN_LIT("i"), b);
 	cr_expect_str_neq(a, b);
-	key_make(s, SPAN_LIT("rx.peer.test"), SPAN_LIT("shop.hosted.test"),
-		SPAN_LIT("evil.test x"), a);
-	key_make(s, SPAN_LIT("rx.peer.test"), SPAN_LIT("shop.hosted.test"),
-		SPAN_LIT("x evil.test"), b);
+	key_make(s, SPAN_LIT("rx.peer.test"), SPAN_LIT("shop.hosted.test"), SPAN_LIT("evil.test x"),
+		a);
+	key_make(s, SPAN_LIT("rx.peer.test"), SPAN_LIT("shop.hosted.test"), SPAN_LIT("x evil.test"),
+		b);
 	cr_expect_str_neq(a, b);
 	secrets_free(s);
 }

@@ -80,16 +80,19 @@ Test(pairs, lengths)
 	for (size_t n = 1; n <= LIMIT_DOMAIN; n += n < 40 ? 1 : 41)
 		cr_assert_not_null(pairs_add(ps, span_of(name, n), span_of(name, LIMIT_DOMAIN), 0));
 	for (size_t n = 1; n <= LIMIT_DOMAIN; n += n < 40 ? 1 : 41)
-		cr_assert_eq(pair_from(ps, pairs_find(ps, span_of(name, n),
-				     span_of(name, LIMIT_DOMAIN)).pair).n, n);
+		cr_assert_eq(pair_from(ps,
+				     pairs_find(ps, span_of(name, n), span_of(name, LIMIT_DOMAIN))
+					     .pair)
+				     .n,
+			n);
 	cr_expect_null(pairs_add(ps, span_of(name, LIMIT_DOMAIN + 1), SPAN_LIT("a"), 0));
 	cr_expect_null(pairs_find(ps, span_of(name, LIMIT_DOMAIN + 1), SPAN_LIT("a")).pair);
 }
 
 Test(pairs, spellings)
 {
-	static const char *const raw[] = { "RX.peer.test", "rX.peer.test", "Rx.Peer.test", "RX.PEER.TEST",
-		"rx.peer.tesT" };
+	static const char *const raw[] = { "RX.peer.test", "rX.peer.test", "Rx.Peer.test",
+		"RX.PEER.TEST", "rx.peer.tesT" };
 	struct pair *p = add("rx.peer.test", "shop.hosted.test");
 
 	for (size_t i = 0; i < ARRAY_LEN(raw); i++) {
@@ -254,6 +257,9 @@ Test(pairs, useless_ones_are_reused)
 	pairs_set_state(ps, p, PAIR_REFUSED);
 	p->refused_until = 1000;
 	cr_expect_null(pairs_add(ps, SPAN_LIT("x"), SPAN_LIT("l"), 999), "its time is not over");
+	p->queued_bytes = 1;
+	cr_expect_null(pairs_add(ps, SPAN_LIT("x"), SPAN_LIT("l"), 1000));
+	p->queued_bytes = 0;
 	cr_expect_null(pairs_add(ps, SPAN_LIT("a-rather-long-name.test"), SPAN_LIT("l"), 1000),
 		"names do not move");
 	cr_expect_eq(pairs_add(ps, SPAN_LIT("x"), SPAN_LIT("l"), 1000), p);
@@ -264,7 +270,8 @@ Test(pairs, useless_ones_are_reused)
 	cr_expect_eq(pairs_total(ps), 100);
 	cr_expect_eq(pairs_count(ps, PAIR_REFUSED), 0);
 	cr_expect_eq(pairs_count(ps, PAIR_NONE), 1);
-	cr_expect_eq(pairs_add(ps, SPAN_LIT("r000040"), SPAN_LIT("l"), 0), p, "and back: the room stays");
+	cr_expect_eq(pairs_add(ps, SPAN_LIT("r000040"), SPAN_LIT("l"), 0), p,
+		"and back: the room stays");
 	pairs_set_state(ps, p, PAIR_VERIFYING);
 	cr_expect_null(pairs_add(ps, SPAN_LIT("x"), SPAN_LIT("l"), UINT64_MAX));
 }
@@ -281,6 +288,20 @@ Test(pairs, reuse_forgets_the_last_hit)
 	cr_expect_eq(pairs_add(ps, SPAN_LIT("r000009"), SPAN_LIT("l"), 0), p);
 	cr_expect_null(nth(3));
 	cr_expect_eq(nth(9), p);
+}
+
+/* A revoked pair whose spellings are in the table stays: they would mean another pair. */
+Test(pairs, reuse_spares_remembered_spellings)
+{
+	struct pair *p;
+
+	small(8);
+	p = nth(3);
+	pairs_remember(ps, p, SPAN_LIT("R000003"), SPAN_LIT("L"));
+	pairs_set_state(ps, p, PAIR_NONE);
+	cr_expect_null(pairs_add(ps, SPAN_LIT("x"), SPAN_LIT("l"), 0));
+	cr_expect_eq(find("R000003", "L").pair, p);
+	cr_expect_eq(nth(3), p);
 }
 
 /* The name of a sender is read from its first pair. */
@@ -431,8 +452,8 @@ Test(pairs, property_of_reuse, .timeout = 120)
 			pairs_set_state(ps, p, PAIR_REFUSED);
 			p->refused_until = step + dice(300);
 		}
-		cr_assert_eq(pairs_sender_valid(ps, span_str(from)) ||
-				     p->state != PAIR_VALID, true);
+		cr_assert_eq(pairs_sender_valid(ps, span_str(from)) || p->state != PAIR_VALID,
+			true);
 		if (step == 20000)
 			memory = pairs_memory(ps);
 	}
@@ -484,7 +505,8 @@ static double fill(unsigned n, const char *format)
 Test(pairs, similar_names_stay_linear, .timeout = 120)
 {
 	static const char *const format[] = { "d%u.peer.test", "%08x.peer.test", "peer.test.%x",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%x", "%x0000", "%xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%x", "%x0000",
+		"%xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
 
 	for (size_t i = 0; i < ARRAY_LEN(format); i++) {
 		double once, eight;

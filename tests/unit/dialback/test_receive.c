@@ -51,10 +51,13 @@ Test(receive, key_length)
 	memset(key, 'k', sizeof(key));
 	expect_error(ask_key("r", "", NULL, &good, 0), DB_BAD_REQUEST);
 	expect_error(receive_request(ps, SPAN_LIT("r"), SPAN_LIT("l"), span_of(key, LIMIT_KEY + 1),
-			     SPAN_NONE, &good, 0), DB_BAD_REQUEST);
+			     SPAN_NONE, &good, 0),
+		DB_BAD_REQUEST);
 	cr_expect_eq(pairs_total(ps), 0);
 	cr_expect_eq(receive_request(ps, SPAN_LIT("r"), SPAN_LIT("l"), span_of(key, LIMIT_KEY),
-			     SPAN_NONE, &good, 0).action, RECEIVE_VERIFY);
+			     SPAN_NONE, &good, 0)
+			     .action,
+		RECEIVE_VERIFY);
 }
 
 /* Rows 3 to 6, T-R5, T-R15, T-R24: no pair is made */
@@ -74,8 +77,11 @@ Test(receive, refused_without_a_pair)
 /* The first row that fits wins. */
 Test(receive, order_of_rows)
 {
-	struct receive_facts f = { .tls_missing = true, .from_hosted = true, .blocked = true,
-		.proven = true, .need_strong = true };
+	struct receive_facts f = { .tls_missing = true,
+		.from_hosted = true,
+		.blocked = true,
+		.proven = true,
+		.need_strong = true };
 	struct pair *p = pairs_add(ps, SPAN_LIT("r"), SPAN_LIT("shop.hosted.test"), 0);
 
 	pairs_set_state(ps, p, PAIR_VALID);
@@ -144,15 +150,17 @@ Test(receive, refusal_repeated)
 	for (int i = 0; i < 10; i++)
 		cr_expect_eq(ask_key("r", "key", NULL, &good, 1000 + HOLD_INVALID_MS - 1).action,
 			RECEIVE_INVALID);
-	cr_expect_eq(ask_key("r", "key", NULL, &good, 1000 + HOLD_INVALID_MS).action, RECEIVE_VERIFY);
+	cr_expect_eq(ask_key("r", "key", NULL, &good, 1000 + HOLD_INVALID_MS).action,
+		RECEIVE_VERIFY);
 	receive_outcome(ps, s.pair, VERIFY_INVALID, INVALID_FORBID, 1000);
 	expect_error(ask_key("r", "key", NULL, &good, 1001), DB_FORBIDDEN);
 	s = ask("r2", &good);
 	receive_outcome(ps, s.pair, VERIFY_NOT_FOUND, INVALID_XEP_0_6, 1000);
 	expect_error(ask_key("r2", "key", NULL, &good, 1001), DB_REMOTE_SERVER_NOT_FOUND);
 	/* Not even a certificate shortens it: row 10 is above row 11. */
-	expect_error(ask_key("r2", "key", NULL, &(struct receive_facts){ .to_hosted = true,
-			     .proven = true }, 1001), DB_REMOTE_SERVER_NOT_FOUND);
+	expect_error(ask_key("r2", "key", NULL,
+			     &(struct receive_facts){ .to_hosted = true, .proven = true }, 1001),
+		DB_REMOTE_SERVER_NOT_FOUND);
 }
 
 /* Rows 11 and 12, T-R13, T-R12 */

@@ -450,6 +450,22 @@ Test(verify, idle_link_is_hung_up)
 	cr_expect(rig.links[0].hung_up);
 }
 
+/* One that left a question unanswered does not wait behind those that did not. */
+Test(verify, silent_link_is_hung_up_at_once)
+{
+	begin();
+	rig_claim(&in, NULL, "good.test", "shop.hosted.test", "K");
+	rig_turn(0);
+	rig_resolved(0, RESOLUTION_FOUND, AS);
+	rig_resolved(1, RESOLUTION_FOUND, "192.0.2.2:5269");
+	rig_up(0);
+	rig_up(1);
+	rig_answer(1, ANSWER_VALID);
+	rig_wait(TIMEOUT_VERIFY_MS + 100);
+	cr_expect(rig.links[0].hung_up);
+	cr_expect(rig.links[1].open);
+}
+
 Test(verify, addresses_grow_stale)
 {
 	begin();

@@ -122,8 +122,8 @@ Test(storm, done_claims_again)
 		rig.on_done = claim_again;
 		end_at(stage);
 		cr_expect_geq(rig.n_done, 1, "stage %u", stage);
-		cr_expect_eq(in.n_claims + other.n_claims + rig.n_done, 100 +
-			(rig.n_done > 50 ? 50 : rig.n_done), "stage %u", stage);
+		cr_expect_eq(in.n_claims + other.n_claims + rig.n_done,
+			100 + (rig.n_done > 50 ? 50 : rig.n_done), "stage %u", stage);
 		again();
 	}
 }
@@ -188,8 +188,8 @@ Test(storm, every_allocation_may_fail)
 		rig_answer_all(ANSWER_VALID);
 		mem_fail_nth(0);
 		rig_turn(0);
-		cr_expect_eq(rig_outcomes(VERIFY_VALID) + rig_outcomes(VERIFY_OVERLOAD), made, "%lu",
-			(unsigned long)k);
+		cr_expect_eq(rig_outcomes(VERIFY_VALID) + rig_outcomes(VERIFY_OVERLOAD), made,
+			"%lu", (unsigned long)k);
 		cr_expect_eq(in.n_claims, 0);
 		again();
 	}
@@ -279,7 +279,8 @@ Test(storm, property)
 					rig_down(l, LOSS_CLOSED);
 			rig_turn(1000);
 		}
-		cr_expect_eq(rig.n_done, sent, "%lx: %u of %u", (unsigned long)seed, rig.n_done, sent);
+		cr_expect_eq(rig.n_done, sent, "%lx: %u of %u", (unsigned long)seed, rig.n_done,
+			sent);
 		cr_expect_eq(in.n_claims + other.n_claims, 0);
 		cr_expect_eq(in.in_flight + other.in_flight, 0);
 		again();

@@ -212,7 +212,7 @@ Test(windows, round_robin)
 	rig_flood(&in, 5000, "d%u.test");
 	rig_claim(&other, NULL, "good.test", "shop.hosted.test", "K");
 	verifier_turn(rig.v, rig.now);
-	while (at < rig.n_lookups && strcmp(rig.lookups[at].domain, "good.test"))
+	while (at < rig.n_lookups && strcmp(rig.lookups[at].domain, "good.test") != 0)
 		at++;
 	cr_expect_lt(at, 2, "look-ups: %u", at);
 	/* All endpoints are new: the dialling budget is short, and dealt out in turn as well. */
@@ -224,7 +224,7 @@ Test(windows, round_robin)
 		rig_resolved(i, RESOLUTION_FOUND, addr);
 	}
 	rig_wait(100);
-	for (at = 0; at < rig.n_links && strcmp(rig.links[at].header_to, "good.test");)
+	for (at = 0; at < rig.n_links && strcmp(rig.links[at].header_to, "good.test") != 0;)
 		at++;
 	cr_expect_lt(at, LIMIT_DIALS_PER_S + 2, "dials: %u", at);
 	verifier_cancel_all(rig.v, &in);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <criterion/criterion.h>
+
+#include "dialback/wheel.h"
+
+static struct wheel w;
+
+TestSuite(wheel, .timeout = 100);
+
+static uint64_t dice_state = 7;
+
+static uint32_t dice(uint32_t sides)
+{
+	dice_state = dice_state * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)((dice_state >> 33) % sides);
+}
+
+Test(wheel, empty)
+{
+	wheel_init(&w);
+	cr_expect_null(wheel_due(&w, 0));
+	cr_expect_null(wheel_due(&w, 1ull << 50));
+	cr_expect_eq(wheel_next(&w, 1ull << 50, 77), 77);
+}
+
+Test(wheel, one)
+{
+	struct deadline d;
+
+	wheel_init(&w);
+	wheel_add(&w, &d, 1000000, 999000);
+	cr_expect_null(wheel_due(&w, 999999));
+	cr_expect_leq(wheel_next(&w, 999000, 5000), 1000 + WHEEL_TICK_MS);
+	cr_expect_geq(wheel_next(&w, 999000, 5000), 1000);
+	cr_expect_eq(wheel_next(&w, 999000, 10), 10);
+	cr_expect_eq(wheel_due(&w, 1000000 + WHEEL_TICK_MS), &d);
+	cr_expect_null(wheel_due(&w, 1000000 + WHEEL_TICK_MS));
+	list_del(&d.link);
+}
+
+Test(wheel, one_that_left)
+{
+	struct deadline d;
+
+	wheel_init(&w);
+	wheel_add(&w, &d, 1000, 0);
+	list_del(&d.link);
+	cr_expect_null(wheel_due(&w, 5000));
+	cr_expect_eq(wheel_next(&w, 5000, 88), 88);
+}
+
+/* Nobody looked for long; what is added meanwhile is not due early. */
+Test(wheel, late)
+{
+	struct deadline old, young;
+
+	wheel_init(&w);
+	wheel_add(&w, &old, 1000, 0);
+	wheel_add(&w, &young, 100000 + WHEEL_MAX_MS, 100000);
+	cr_expect_eq(wheel_due(&w, 100000), &old);
+	cr_expect_null(wheel_due(&w, 100000));
+	cr_expect_null(wheel_due(&w, 100000 + WHEEL_MAX_MS - 1));
+	cr_expect_eq(wheel_due(&w, 100000 + WHEEL_MAX_MS + WHEEL_TICK_MS), &young);
+}
+
+/* None early, none later than a tick after its time, however time passes. */
+Test(wheel, property)
+{
+	enum { N = 200 };
+	static struct deadline d[N];
+	static bool in[N];
+	uint64_t now = 12345, before;
+	unsigned fired = 0;
+
+	wheel_init(&w);
+	for (unsigned step = 0; step < 200000; step++) {
+		unsigned i = dice(N);
+		struct deadline *due;
+
+		if (in[i] && dice(3) == 0) {
+			list_del(&d[i].link);
+			in[i] = false;
+		} else if (!in[i]) {
+			wheel_add(&w, &d[i], now + dice(WHEEL_MAX_MS + 1), now);
+			in[i] = true;
+		}
+		before = now;
+		now += dice(100) ? dice(60) : dice(100000);
+		while ((due = wheel_due(&w, now))) {
+			cr_assert_leq(due->at, now);
+			cr_assert_geq(due->at + 2 * WHEEL_TICK_MS, before);
+			cr_assert(in[due - d]);
+			in[due - d] = false;
+			fired++;
+		}
+		for (unsigned n = 0; n < N; n++)
+			cr_assert(!in[n] || d[n].at + WHEEL_TICK_MS > now);
+		cr_assert_lt(wheel_next(&w, now, 1u << 30), in[i] ? WHEEL_MAX_MS + 65 : 1u << 31);
+	}
+	cr_expect_gt(fired, 10000);
+}
