@@ -192,10 +192,10 @@ struct conns *conns_new(struct uring *u, struct timer_wheel *wheel, const struct
 	cs->wheel = wheel;
 	cs->max = opts->max;
 	cs->budget = opts->mem_budget;
-	cs->small = bufring_new(u, CONN_GROUP_SMALL, opts->bufs ? opts->bufs : 1024,
+	cs->small = bufring_new(u, CONN_GROUP_SMALL, opts->bufs ? opts->bufs : 256,
 		opts->buf_size ? opts->buf_size : 16384, err);
 	if (cs->small)
-		cs->large = bufring_new(u, CONN_GROUP_BIG, opts->big_bufs ? opts->big_bufs : 64,
+		cs->large = bufring_new(u, CONN_GROUP_BIG, opts->big_bufs ? opts->big_bufs : 16,
 			opts->big_size ? opts->big_size : 65536, err);
 	if (!cs->large) {
 		bufring_free(cs->small);

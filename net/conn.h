@@ -42,8 +42,8 @@ struct conn_ops {
 
 struct conns_opts {
 	unsigned max; /* connections */
-	unsigned bufs, buf_size; /* small receive buffers; 0: 1024 of 16 KiB */
-	unsigned big_bufs, big_size; /* for sockets that filled their last; 0: 64 of 64 KiB */
+	unsigned bufs, buf_size; /* small receive buffers; 0: 256 of 16 KiB */
+	unsigned big_bufs, big_size; /* for sockets that filled their last; 0: 16 of 64 KiB */
 	size_t mem_budget; /* bytes of all output queues */
 };
 
