@@ -10,30 +10,43 @@
 struct authlink {
 	struct stream s;
 	struct verify_link *link; /* NULL: the verifier has let go of it, or has been told */
-	bool versioned; /* the peer's header had a version: features follow */
 	bool up;
-	enum verify_loss loss; /* what to tell the verifier when the stream is gone */
+	unsigned ignored; /* elements that nobody asked for */
 	char *from, *to; /* of our header */
 };
 
 static void authlink_up(struct authlink *a)
 {
 	a->up = true;
-	a->loss = LOSS_CLOSED;
-	timer_stop(&a->s.timer);
+	stream_stop_timer(&a->s);
 	if (a->link)
 		verifier_link_up(a->s.w->verifier, a->link, a->s.w->now);
 }
 
-/* Ends the stream for a reason that the verifier should know. */
-static void authlink_give_up(struct authlink *a, enum verify_loss loss, const char *why)
+/* The verifier is told as soon as no question can be asked any more: its claims do not wait for
+ * the connection to end. */
+static void authlink_lost(struct authlink *a, enum verify_loss loss)
 {
-	a->loss = loss;
-	stream_end(&a->s, why);
+	struct verify_link *link = a->link;
+
+	a->link = NULL;
+	if (link)
+		verifier_link_down(a->s.w->verifier, link, loss, a->s.w->now);
+}
+
+static void authlink_ended(struct stream *s)
+{
+	struct authlink *a = container_of(s, struct authlink, s);
+
+	authlink_lost(a, a->up ? LOSS_CLOSED : LOSS_UNREACHABLE);
 }
 
 static void authlink_connected(struct stream *s)
 {
+	struct authlink *a = container_of(s, struct authlink, s);
+
+	if (a->link)
+		verifier_link_connected(a->link);
 	s->ops->open(s);
 	stream_set_timer(s, TIMEOUT_HEADER_MS);
 }
@@ -56,16 +69,12 @@ static void authlink_header(struct stream *s, const struct element *e)
 	struct authlink *a = container_of(s, struct authlink, s);
 	const char *why = NULL;
 	struct header h;
-	const char *fault = header_read(&h, e, s->scan, &why);
+	const char *fault = header_read(&h, e, s->scan, HEADER_RESPONSE, &why);
 
-	/* An odd from or to in a response is the peer's own affair (T-H22). */
-	if (fault && strcmp(fault, "improper-addressing") != 0) {
+	if (fault)
 		stream_fail(s, fault, NULL, why);
-		return;
-	}
-	a->versioned = element_attr(e, "version").p != NULL;
-	if (!a->versioned)
-		authlink_up(a);
+	else if (!h.versioned)
+		authlink_up(a); /* no features will follow */
 }
 
 static void authlink_features(struct authlink *a, const struct element *e)
@@ -74,16 +83,17 @@ static void authlink_features(struct authlink *a, const struct element *e)
 
 	if (a->up)
 		return;
-	if (tls && element_child(tls, NULL, "required"))
-		authlink_give_up(a, LOSS_TLS_REQUIRED,
-			"the authoritative server insists on TLS");
-	else
+	if (!tls || !element_child(tls, NULL, "required")) {
 		authlink_up(a);
+		return;
+	}
+	authlink_lost(a, LOSS_TLS_REQUIRED);
+	stream_end(&a->s, "the authoritative server insists on TLS");
 }
 
 static void authlink_error(struct authlink *a, const struct element *e)
 {
-	struct span condition = e->child ? e->child->name : SPAN_LIT("none");
+	struct span condition = stream_error_condition(e);
 	char peer[ADDR_TEXT];
 
 	STATS_INC(&a->s.w->stats, stream_errors_received);
@@ -92,7 +102,7 @@ static void authlink_error(struct authlink *a, const struct element *e)
 		"the authoritative server ended its stream with an error", LF_STR("peer", peer),
 		LF_SPAN("condition", condition), LF_STR("asked-about", a->to));
 	if (span_is(condition, "host-unknown") || span_is(condition, "host-gone"))
-		a->loss = LOSS_HOST_UNKNOWN;
+		authlink_lost(a, LOSS_HOST_UNKNOWN);
 	stream_end(&a->s, "the peer sent a stream error");
 }
 
@@ -109,6 +119,14 @@ static bool answer_type(struct span type, enum verify_answer *out)
 	return true;
 }
 
+/* What nobody asked for changes nothing, but there is an end to it (2.11, T-Z10). */
+static void authlink_ignore(struct authlink *a)
+{
+	if (++a->ignored > LIMIT_UNKNOWN_ELEMENTS)
+		stream_fail(&a->s, "policy-violation", NULL,
+			"too many elements that nobody asked for");
+}
+
 /* Counts only if it answers a question that was sent on this very stream (CVE-2012-3525). */
 static void authlink_answer(struct authlink *a, const struct element *e)
 {
@@ -123,6 +141,7 @@ static void authlink_answer(struct authlink *a, const struct element *e)
 			element_attr(e, "id"), answer, a->s.w->now))
 		return;
 	STATS_INC(&a->s.w->stats, ignored_dialback);
+	authlink_ignore(a);
 }
 
 static void authlink_frame(struct stream *s, const struct frame *f)
@@ -130,8 +149,11 @@ static void authlink_frame(struct stream *s, const struct frame *f)
 	struct authlink *a = container_of(s, struct authlink, s);
 	const struct element *e;
 
+	if (s->state != STREAM_OPEN)
+		return;
 	if (f->kind != FRAME_DIALBACK && f->kind != FRAME_STREAM) {
 		STATS_INC(&s->w->stats, ignored_elements);
+		authlink_ignore(a);
 		return;
 	}
 	e = stream_element(s, f);
@@ -154,14 +176,11 @@ static void authlink_timeout(struct stream *s)
 static void authlink_closed(struct stream *s, int err, const char *why)
 {
 	struct authlink *a = container_of(s, struct authlink, s);
-	struct verify_link *link = a->link;
 	char peer[ADDR_TEXT];
 
 	addr_format(conn_peer(s->conn), peer);
 	LOG(LOG_DEBUG, "authority-closed", why, LF_STR("peer", peer), LF_INT("errno", -err));
-	a->link = NULL;
-	if (link)
-		verifier_link_down(s->w->verifier, link, a->loss, s->w->now);
+	authlink_ended(s);
 	stream_release(s);
 	mem_free(a->from);
 	mem_free(a->to);
@@ -174,6 +193,7 @@ static const struct stream_ops authlink_ops = {
 	.frame = authlink_frame,
 	.open = authlink_open,
 	.connected = authlink_connected,
+	.ended = authlink_ended,
 	.closed = authlink_closed,
 	.timeout = authlink_timeout,
 };
@@ -197,10 +217,11 @@ bool authlink_dial(void *ctx, struct verify_link *link, const struct addr *to,
 	struct conn *c = NULL;
 	int err;
 
-	if (!a)
+	if (!a || w->draining) {
+		mem_free(a);
 		return false;
+	}
 	a->link = link;
-	a->loss = LOSS_UNREACHABLE;
 	a->from = try_dup(header_from);
 	a->to = try_dup(header_to);
 	if (a->from && a->to)

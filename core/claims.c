@@ -7,7 +7,9 @@
 #include "dialback/receive.h"
 
 #define NS_STANZA_ERRORS "urn:ietf:params:xml:ns:xmpp-stanzas"
-#define ANSWER_MAX (2 * LIMIT_DOMAIN * 6 + LIMIT_STREAM_ID * 6 + 512)
+/* Addresses are echoed as they were spelled: a little longer than canonical ones at most. */
+#define SPELLING_MAX (LIMIT_DOMAIN + 1)
+#define ANSWER_MAX (2 * SPELLING_MAX * 6 + LIMIT_STREAM_ID * 6 + 512)
 
 /* A db:result or db:verify as it was sent, and its two domains in canonical form. */
 struct request {
@@ -48,7 +50,9 @@ static void answer_write(struct inbound *in, const char *name, struct span from,
 		writer_lit(&w, name);
 		writer_lit(&w, ">");
 	}
+	BUG_ON(w.overflow); /* request_read and verify_element bound what is echoed */
 	stream_say(&in->s, writer_span(&w));
+	inbound_said(in);
 }
 
 static void result_answer(struct inbound *in, struct span raw_from, struct span raw_to,
@@ -131,7 +135,7 @@ static void claim_answer(struct inbound *in, struct pair *p, struct span raw_fro
 	result_answer(in, raw_from, raw_to, type[reply.type], reply.condition);
 	if (reply.close)
 		stream_end(&in->s, "a key was invalid and no other pair is alive");
-	if (reply.grace) {
+	if (reply.grace && !in->strict_close) {
 		in->strict_close = true;
 		stream_set_timer(&in->s, GRACE_FORBID_MS);
 	}
@@ -297,10 +301,13 @@ static void request_read(struct request *rq, const struct element *e)
 
 void claims_element(struct inbound *in, const struct frame *f)
 {
-	const struct element *e = stream_element(&in->s, f);
+	const struct element *e;
 	struct request rq;
 	bool result, verify;
 
+	if (in->s.state != STREAM_OPEN)
+		return; /* we have said goodbye: nothing could be answered */
+	e = stream_element(&in->s, f);
 	if (!e)
 		return;
 	result = element_is(e, NS_DIALBACK, "result");
@@ -314,7 +321,8 @@ void claims_element(struct inbound *in, const struct frame *f)
 		return;
 	}
 	request_read(&rq, e);
-	if (rq.raw_from.n == 0 || rq.raw_to.n == 0 ||
+	if (rq.raw_from.n == 0 || rq.raw_to.n == 0 || rq.raw_from.n > SPELLING_MAX ||
+		rq.raw_to.n > SPELLING_MAX ||
 		(result && (rq.from.len == 0 || rq.to.len == 0))) {
 		stream_fail(&in->s, "improper-addressing", NULL,
 			"a dialback element without two domains");

@@ -26,14 +26,23 @@ bool component_write(struct component *c, const struct span *pieces, unsigned n,
 	       conn_write(c->s.conn, pieces, n, CONN_STANZA | (force ? CONN_FORCE : 0));
 }
 
-void component_retire(struct component *c)
-{
-	stream_fail(&c->s, "host-gone", NULL, "its backend was taken out of the registry");
-}
-
 static const struct backend *component_backend(const struct component *c)
 {
-	return c->backend ? registry_backend_named(c->s.w->hosting->registry, c->backend) : NULL;
+	return registry_backend_named(c->s.w->hosting->registry, c->backend);
+}
+
+void component_review(struct component *c, const struct registry *was)
+{
+	const struct backend *now = component_backend(c);
+	const struct backend *old = registry_backend_named(was, c->backend);
+
+	if (!now || now->link != LINK_COMPONENT)
+		stream_fail(&c->s, "host-gone", NULL, "its backend was taken out of the registry");
+	else if (!backend_admits(now, conn_peer(c->s.conn)))
+		stream_fail(&c->s, "policy-violation", NULL,
+			"its address is no longer among from= of its backend");
+	else if (!old || strcmp(old->secret, now->secret) != 0)
+		stream_fail(&c->s, "reset", NULL, "its backend's secret has changed");
 }
 
 static void component_say_header(struct component *c, struct span domain)
@@ -74,16 +83,6 @@ static const struct backend *component_entry(const struct component *c, const st
 	return host->backend;
 }
 
-static void component_keep_lang(struct component *c, struct span lang)
-{
-	struct writer w = WRITER(c->lang);
-
-	if (lang.n == 0 || lang.n > LIMIT_LANG)
-		return;
-	writer_attr(&w, "xml:lang", lang);
-	c->lang_len = w.overflow ? 0 : (uint8_t)w.n;
-}
-
 static void component_header(struct stream *s, const struct element *e)
 {
 	struct component *c = container_of(s, struct component, s);
@@ -101,10 +100,17 @@ static void component_header(struct stream *s, const struct element *e)
 			"no component entry of the registry has this domain for this address");
 		return;
 	}
-	c->backend = mem_strdup(b->name);
-	component_keep_lang(c, element_lang(e));
+	memcpy(c->backend, b->name, strlen(b->name) + 1);
+	lang_keep(&c->lang, element_lang(e));
 	component_say_header(c, domain_span(&to));
 	stream_set_timer(s, TIMEOUT_HEADER_MS);
+}
+
+static void component_uncount(struct component *c)
+{
+	if (c->counted)
+		ipcount_give(c->s.w->unauthenticated, conn_peer(c->s.conn));
+	c->counted = false;
 }
 
 static void component_logged_in(struct component *c, struct route *route)
@@ -112,7 +118,8 @@ static void component_logged_in(struct component *c, struct route *route)
 	char peer[ADDR_TEXT];
 
 	c->route = route;
-	timer_stop(&c->s.timer);
+	component_uncount(c);
+	stream_stop_timer(&c->s);
 	scan_set_max(c->s.scan, (uint32_t)c->s.w->config->max_stanza);
 	conn_set_queue_max(c->s.conn, c->s.w->config->queue_bytes);
 	stream_say(&c->s, SPAN_LIT("<handshake/>"));
@@ -156,7 +163,8 @@ static void component_frame(struct stream *s, const struct frame *f)
 	struct component *c = container_of(s, struct component, s);
 
 	if (!c->route) {
-		component_handshake(c, f);
+		if (s->state == STREAM_OPEN)
+			component_handshake(c, f);
 		return;
 	}
 	if (f->flags & FRAME_CONTENT_NS) {
@@ -200,17 +208,13 @@ struct unsent {
 	struct component *c;
 	char *bytes;
 	size_t n, cap, handed;
-	const char *start;
 };
 
 static void unsent_add(void *ctx, struct span piece)
 {
 	struct unsent *u = ctx;
 
-	if (!u->bytes)
-		u->bytes = mem_try_alloc(u->cap + SCAN_PAD);
-	if (!u->bytes || u->n + piece.n > u->cap)
-		return;
+	BUG_ON(u->n + piece.n > u->cap);
 	memcpy(u->bytes + u->n, piece.p, piece.n);
 	u->n += piece.n;
 }
@@ -232,10 +236,16 @@ static void component_keep_unsent(struct component *c)
 	struct unsent u = { .c = c };
 
 	u.cap = conn_queued(c->s.conn) + OUTQ_SEGMENT;
-	if (!conn_unsent(c->s.conn, &u.handed, unsent_add, &u) || !u.bytes)
+	u.bytes = mem_try_alloc(u.cap + SCAN_PAD);
+	if (!u.bytes) {
+		LOG(LOG_ERROR, "stanzas-lost", "no memory to look at what was not sent",
+			LF_STR("backend", c->backend), LF_INT("bytes", u.cap));
 		return;
-	memset(u.bytes + u.n, 0, SCAN_PAD);
-	router_each_stanza(span_of(u.bytes, u.n), unsent_stanza, &u);
+	}
+	if (conn_unsent(c->s.conn, &u.handed, unsent_add, &u)) {
+		memset(u.bytes + u.n, 0, SCAN_PAD);
+		router_each_stanza(c->s.w, span_of(u.bytes, u.n), unsent_stanza, &u);
+	}
 	mem_free(u.bytes);
 }
 
@@ -252,8 +262,8 @@ static void component_closed(struct stream *s, int err, const char *why)
 		component_keep_unsent(c);
 		route_down(c->route);
 	}
+	component_uncount(c);
 	stream_release(s);
-	mem_free(c->backend);
 	mem_free(c);
 }
 
@@ -272,15 +282,20 @@ bool component_accept(void *ctx, int fd, const struct addr *peer)
 	struct worker *w = ctx;
 	struct component *c = mem_try_zalloc(sizeof(*c));
 	struct conn *conn = conn_adopt(w->conns, fd, peer, &stream_conn_ops, NULL);
+	bool counted = conn && ipcount_take(w->unauthenticated, peer, w->config->max_unauth_per_ip);
 
-	if (conn && c && stream_init(&c->s, w, conn, &component_ops, LIMIT_STANZA_UNAUTH)) {
+	if (counted && c && stream_init(&c->s, w, conn, &component_ops, LIMIT_STANZA_UNAUTH)) {
 		rand_stream_id(c->id);
+		c->counted = true;
 		stream_set_timer(&c->s, TIMEOUT_HEADER_MS);
 		return true;
 	}
 	STATS_INC(&w->stats, refused_limit);
-	LOG(LOG_WARN, "connection-refused", "no room for another component (--max-conns)",
+	LOG(LOG_WARN, "connection-refused",
+		"no room for another component (--max-conns, --max-unauth-per-ip)",
 		LF_STR("kind", "component"));
+	if (counted)
+		ipcount_give(w->unauthenticated, peer);
 	mem_free(c);
 	if (conn)
 		conn_abort(conn, -ENOMEM, "no memory");

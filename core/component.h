@@ -9,16 +9,18 @@
 #ifndef SLUICE_CORE_COMPONENT_H
 #define SLUICE_CORE_COMPONENT_H
 
+#include "core/base/rand.h"
+#include "core/negotiate.h"
 #include "core/route.h"
 #include "core/stream.h"
 
 struct component {
 	struct stream s;
 	struct route *route; /* after the handshake */
-	char *backend; /* name of its entry; after the header */
-	char id[25];
-	uint8_t lang_len;
-	char lang[LIMIT_LANG * 6 + 16]; /* ` xml:lang='..'` of its header, or "" */
+	char backend[BACKEND_NAME_MAX + 1]; /* of its entry; empty before the header */
+	char id[STREAM_ID_LEN + 1];
+	bool counted; /* in the worker's count of unauthenticated streams */
+	struct lang lang; /* of its header */
 };
 
 /* listen_fn of the component listeners; ctx is the worker. */
@@ -28,8 +30,9 @@ bool component_accept(void *ctx, int fd, const struct addr *peer);
 bool component_write(struct component *c, const struct span *pieces, unsigned n, bool force);
 /* Can stanzas still be written to it? */
 bool component_open(const struct component *c);
-/* Its backend is no longer in the registry. */
-void component_retire(struct component *c);
+/* The registry has changed: ends the link if its backend is gone, has another secret, or may no
+ * longer log in from where it is. was: the registry before. */
+void component_review(struct component *c, const struct registry *was);
 
 struct component *component_of(struct stream *s); /* NULL: another kind */
 

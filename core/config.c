@@ -141,7 +141,7 @@ static const struct flag table[] = {
 		RANGE(1 << 20, UINT64_C(1) << 40), .group = G_BOUNDS,
 		.when = "All queues together. Set it to what the host can spare. Not less than "
 			"--queue-bytes." },
-	{ "drain-ms", FLAG_MS, "N", FIELD(drain_ms), .initial = "5000", .unit = "milliseconds",
+	{ "drain-ms", FLAG_MS, "N", FIELD(drain_ms), .initial = "10000", .unit = "milliseconds",
 		RANGE(0, 600000), .group = G_BOUNDS,
 		.when = "How long SIGTERM waits for queues to empty. Less than what the service "
 			"manager waits before it kills." },

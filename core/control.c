@@ -114,6 +114,7 @@ static void control_reload(struct router *r)
 
 	if (!h) {
 		LOG(LOG_ERROR, "reload-refused", why, LF_STR("state", "the old one stays"));
+		tell(r, (struct control){ .what = CONTROL_REFUSED });
 		return;
 	}
 	LOG(LOG_INFO, "reloaded", "registry and policy were read again",

@@ -44,6 +44,17 @@ void inbound_resume(struct inbound *in, enum inbound_pause why)
 		stream_resume(&in->s);
 }
 
+void inbound_said(struct inbound *in)
+{
+	if (conn_queued(in->s.conn) > LIMIT_ANSWERS)
+		inbound_pause(in, PAUSE_ANSWERS);
+}
+
+static void inbound_writable(struct stream *s)
+{
+	inbound_resume(container_of(s, struct inbound, s), PAUSE_ANSWERS);
+}
+
 static void inbound_room(struct route_waiter *waiter)
 {
 	inbound_resume(container_of(waiter, struct inbound, waiter), PAUSE_ROUTE);
@@ -58,10 +69,24 @@ static void inbound_say_header(struct inbound *in, struct span from, struct span
 	struct writer w = WRITER(buf);
 
 	header_write(&w, from, to, span_str(in->asker.id), versioned);
-	if (versioned)
-		writer_lit(&w, "<stream:features><dialback xmlns='urn:xmpp:features:dialback'>"
-			       "<errors/></dialback></stream:features>");
 	in->s.header_sent = true;
+	stream_say(&in->s, writer_span(&w));
+}
+
+/* A peer without a version knows no features (rule 1.8). */
+static void inbound_say_features(struct inbound *in, bool versioned)
+{
+	char buf[512];
+	struct writer w = WRITER(buf);
+
+	if (!versioned)
+		return;
+	writer_lit(&w, "<stream:features><dialback xmlns='urn:xmpp:features:dialback'><errors/>"
+		       "</dialback><limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>");
+	writer_u64(&w, in->s.w->config->max_stanza);
+	writer_lit(&w, "</max-bytes><idle-seconds>");
+	writer_u64(&w, TIMEOUT_IDLE_IN_MS / 1000);
+	writer_lit(&w, "</idle-seconds></limits></stream:features>");
 	stream_say(&in->s, writer_span(&w));
 }
 
@@ -69,34 +94,23 @@ static void inbound_say_header(struct inbound *in, struct span from, struct span
 static void inbound_open(struct stream *s)
 {
 	struct inbound *in = container_of(s, struct inbound, s);
-	char buf[LIMIT_DOMAIN * 6 + 512];
-	struct writer w = WRITER(buf);
 
-	if (s->header_sent)
-		return;
-	header_write(&w, span_str(s->w->config->name), SPAN_NONE, span_str(in->asker.id), true);
-	s->header_sent = true;
-	stream_say(s, writer_span(&w));
-}
-
-static void inbound_keep_lang(struct inbound *in, struct span lang)
-{
-	struct writer w = WRITER(in->lang);
-
-	if (lang.n == 0 || lang.n > LIMIT_LANG)
-		return;
-	writer_attr(&w, "xml:lang", lang);
-	in->lang_len = w.overflow ? 0 : (uint8_t)w.n;
+	if (!s->header_sent)
+		inbound_say_header(in, span_str(s->w->config->name), SPAN_NONE, true);
 }
 
 /* Whom the header is addressed to decides whether there is a stream at all (rules 1.2, 1.8). */
-static const char *inbound_target_fault(struct inbound *in, const struct header *h)
+static const char *inbound_target_fault(struct inbound *in, const struct header *h,
+	const char **why)
 {
 	const struct host *host;
 
-	if (h->to.len == 0)
+	if (h->to.len == 0) {
+		*why = "the header has no `to`";
 		return h->versioned ? "improper-addressing" : NULL;
+	}
 	host = registry_find(in->s.w->hosting->registry, domain_span(&h->to));
+	*why = "the header is addressed to no domain that is hosted here";
 	if (!host)
 		return "host-unknown";
 	return host->kind == HOST_GONE ? "host-gone" : NULL;
@@ -106,18 +120,21 @@ static void inbound_header(struct stream *s, const struct element *e)
 {
 	struct inbound *in = container_of(s, struct inbound, s);
 	struct header h;
-	const char *why = "the header is addressed to no domain that is hosted here";
-	const char *fault = header_read(&h, e, s->scan, &why);
+	const char *why = NULL;
+	const char *fault = header_read(&h, e, s->scan, HEADER_INITIAL, &why);
 
 	if (!fault)
-		fault = inbound_target_fault(in, &h);
+		fault = inbound_target_fault(in, &h, &why);
 	if (fault) {
+		inbound_say_header(in, span_str(s->w->config->name), domain_span(&h.from),
+			h.versioned);
 		stream_fail(s, fault, NULL, why);
 		return;
 	}
-	inbound_keep_lang(in, h.lang);
+	lang_keep(&in->lang, h.lang);
 	inbound_say_header(in, h.to.len ? domain_span(&h.to) : span_str(s->w->config->name),
 		domain_span(&h.from), h.versioned);
+	inbound_say_features(in, h.versioned);
 	stream_set_timer(s, TIMEOUT_UNAUTH_MS);
 }
 
@@ -136,19 +153,17 @@ static void inbound_foreign(struct inbound *in, const struct frame *f)
 
 	if (!e)
 		return;
-	if (element_is(e, NS_TLS, "starttls")) {
-		inbound_refuse_tls(&in->s);
-		return;
-	}
-	if (element_is(e, NS_SASL, "auth")) {
-		stream_say(&in->s, SPAN_LIT("<failure xmlns='" NS_SASL
-					    "'><encryption-required/></failure>"));
-		return;
-	}
-	STATS_INC(&in->s.w->stats, ignored_elements);
-	if (++in->foreign > LIMIT_UNKNOWN_ELEMENTS)
+	if (++in->foreign > LIMIT_UNKNOWN_ELEMENTS) {
 		stream_fail(&in->s, "unsupported-stanza-type", NULL,
 			"too many elements that are no stanzas");
+	} else if (element_is(e, NS_TLS, "starttls")) {
+		inbound_refuse_tls(&in->s);
+	} else if (element_is(e, NS_SASL, "auth")) {
+		stream_say(&in->s, SPAN_LIT("<failure xmlns='" NS_SASL
+					    "'><encryption-required/></failure>"));
+	} else {
+		STATS_INC(&in->s.w->stats, ignored_elements);
+	}
 }
 
 static void inbound_stream_element(struct inbound *in, const struct frame *f)
@@ -166,7 +181,7 @@ static void inbound_stream_element(struct inbound *in, const struct frame *f)
 	addr_format(conn_peer(in->s.conn), peer);
 	LOG(LOG_WARN, "stream-error-received", "the peer ended its stream with an error",
 		LF_STR("peer", peer),
-		LF_SPAN("condition", e->child ? e->child->name : SPAN_LIT("none")));
+		LF_SPAN("condition", stream_error_condition(e)));
 	stream_end(&in->s, "the peer sent a stream error");
 }
 
@@ -211,10 +226,10 @@ static void inbound_unauthenticated(struct inbound *in)
 	uint64_t latest = in->asked > in->opened ? in->asked : in->opened;
 	bool waiting = pairs_count(in->pairs, PAIR_VERIFYING) > 0;
 
-	if (in->strict_close) {
-		stream_end(&in->s, "no pair became valid after an invalid key");
-	} else if (now - in->opened >= TIMEOUT_UNAUTH_MAX_MS) {
+	if (now - in->opened >= TIMEOUT_UNAUTH_MAX_MS) {
 		stream_fail(&in->s, "connection-timeout", NULL, "never authenticated");
+	} else if (in->strict_close) {
+		stream_end(&in->s, "no pair became valid after an invalid key");
 	} else if (waiting || now - latest < TIMEOUT_UNAUTH_MS) {
 		stream_set_timer(&in->s, waiting ? TIMEOUT_UNAUTH_MS
 						 : latest + TIMEOUT_UNAUTH_MS - now);
@@ -236,6 +251,14 @@ static void inbound_timeout(struct stream *s)
 		stream_set_timer(s, TIMEOUT_IDLE_IN_MS - idle);
 	else
 		stream_end(s, "idle");
+}
+
+/* Nobody is there to be answered any more: no look-ups and dials for it (rule 2.4). */
+static void inbound_ended(struct stream *s)
+{
+	struct inbound *in = container_of(s, struct inbound, s);
+
+	verifier_cancel_all(s->w->verifier, &in->asker);
 }
 
 static void inbound_closed(struct stream *s, int err, const char *why)
@@ -261,6 +284,8 @@ static const struct stream_ops inbound_ops = {
 	.header = inbound_header,
 	.frame = inbound_frame,
 	.open = inbound_open,
+	.writable = inbound_writable,
+	.ended = inbound_ended,
 	.closed = inbound_closed,
 	.timeout = inbound_timeout,
 };
@@ -287,6 +312,7 @@ static bool inbound_start(struct inbound *in, struct worker *w, struct conn *c)
 	rand_stream_id(in->asker.id);
 	in->asker.source = *conn_peer(c);
 	asker_init(&in->asker, in);
+	conn_set_queue_max(c, LIMIT_ANSWERS);
 	in->opened = w->now;
 	in->counted = true;
 	list_init(&in->resume);
@@ -297,6 +323,14 @@ static bool inbound_start(struct inbound *in, struct worker *w, struct conn *c)
 	return true;
 }
 
+/* Strangers must not take the connections that backends and verification need. */
+static unsigned conns_reserve(const struct worker *w)
+{
+	unsigned part = conns_max(w->conns) / 8;
+
+	return part < LIMIT_CONNS_RESERVE ? part : LIMIT_CONNS_RESERVE;
+}
+
 bool inbound_accept(void *ctx, int fd, const struct addr *peer)
 {
 	struct worker *w = ctx;
@@ -305,14 +339,15 @@ bool inbound_accept(void *ctx, int fd, const struct addr *peer)
 
 	/* The connection's user is set by stream_init: until then no callback can come. */
 	c = conn_adopt(w->conns, fd, peer, &stream_conn_ops, NULL);
-	if (!c) {
+	if (!c || conns_count(w->conns) > conns_max(w->conns) - conns_reserve(w)) {
+		if (c)
+			conn_abort(c, 0, "refused");
 		inbound_refuse(w, peer, "the limit of connections is reached (--max-conns)");
 		return true;
 	}
 	if (!ipcount_take(w->unauthenticated, peer, w->config->max_unauth_per_ip)) {
 		inbound_refuse(w, peer,
 			"too many unauthenticated streams from one address (--max-unauth-per-ip)");
-		conn_set_user(c, NULL);
 		conn_abort(c, 0, "refused");
 		return true;
 	}

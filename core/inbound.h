@@ -7,6 +7,7 @@
 #ifndef SLUICE_CORE_INBOUND_H
 #define SLUICE_CORE_INBOUND_H
 
+#include "core/negotiate.h"
 #include "core/route.h"
 #include "core/stream.h"
 #include "dialback/pairs.h"
@@ -16,8 +17,7 @@ struct inbound {
 	struct stream s;
 	struct asker asker;
 	struct pairs *pairs;
-	char lang[LIMIT_LANG * 6 + 16]; /* ` xml:lang='..'` of the header, or "" */
-	uint8_t lang_len;
+	struct lang lang; /* of the header */
 	uint8_t pausing; /* enum inbound_pause, why it is not read */
 	bool counted; /* in the worker's count of unauthenticated streams */
 	bool strict_close; /* --invalid-policy=forbid: ends unless a pair becomes VALID */
@@ -32,7 +32,11 @@ struct inbound {
 	struct list resume; /* in the worker's list of streams to be read again */
 };
 
-enum inbound_pause { PAUSE_CLAIMS = 1, PAUSE_ROUTE = 2 };
+enum inbound_pause {
+	PAUSE_CLAIMS = 1, /* too many claims of a stream that has proven nothing */
+	PAUSE_ROUTE = 2, /* the one route that it feeds is full */
+	PAUSE_ANSWERS = 4, /* it does not read our answers */
+};
 
 /* listen_fn of the outer listeners; ctx is the worker. */
 bool inbound_accept(void *ctx, int fd, const struct addr *peer);
@@ -42,6 +46,8 @@ void inbound_proven(struct inbound *in);
 
 void inbound_pause(struct inbound *in, enum inbound_pause why);
 void inbound_resume(struct inbound *in, enum inbound_pause why);
+/* Answers wait that the peer does not read: no more input until it does. */
+void inbound_said(struct inbound *in);
 
 /* Is the stream one of these? (streams of a worker are of several kinds) */
 struct inbound *inbound_of(struct stream *s);

@@ -59,7 +59,6 @@ static const char *header_version(struct header *h, const struct element *e, con
 	struct span version = element_attr(e, "version");
 	unsigned major, minor;
 
-	h->versioned = version.p != NULL;
 	if (!h->versioned && !h->dialback) {
 		*why = "a header with neither a version nor the dialback namespace";
 		return "unsupported-version";
@@ -74,15 +73,45 @@ static const char *header_version(struct header *h, const struct element *e, con
 /* An absent or empty address leaves len at 0. False: present, but no domain. */
 static bool header_domain(struct span value, struct domain *out)
 {
+	if (value.n > 0 && domain_parse(value, out))
+		return true;
 	out->len = 0;
-	return value.n == 0 || domain_parse(value, out);
+	return value.n == 0;
+}
+
+static bool is_tag(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+			!(c >= '0' && c <= '9') && c != '-')
+			return false;
+	}
+	return s.n > 0 && s.n <= LIMIT_LANG;
+}
+
+void lang_keep(struct lang *l, struct span value)
+{
+	struct writer w = WRITER(l->text);
+
+	_Static_assert(sizeof(l->text) <= UINT8_MAX, "len can hold it");
+	l->len = 0;
+	if (!is_tag(value))
+		return;
+	writer_attr(&w, "xml:lang", value);
+	l->len = w.overflow ? 0 : (uint8_t)w.n;
 }
 
 const char *header_read(struct header *h, const struct element *e, const struct scan *scan,
-	const char **why)
+	enum header_side side, const char **why)
 {
 	const char *fault = header_shape(e, scan, NS_SERVER, why);
+	bool from, to;
 
+	from = header_domain(element_attr(e, "from"), &h->from);
+	to = header_domain(element_attr(e, "to"), &h->to);
+	h->versioned = element_attr(e, "version").p != NULL;
 	if (fault)
 		return fault;
 	h->dialback = header_declares(scan, NS_DIALBACK);
@@ -91,8 +120,7 @@ const char *header_read(struct header *h, const struct element *e, const struct 
 	fault = header_version(h, e, why);
 	if (fault)
 		return fault;
-	if (!header_domain(element_attr(e, "from"), &h->from) ||
-		!header_domain(element_attr(e, "to"), &h->to)) {
+	if (side == HEADER_INITIAL && (!from || !to)) {
 		*why = "from or to of the header is not a domain";
 		return "improper-addressing";
 	}

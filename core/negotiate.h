@@ -19,6 +19,18 @@
 #define NS_TLS "urn:ietf:params:xml:ns:xmpp-tls"
 #define NS_SASL "urn:ietf:params:xml:ns:xmpp-sasl"
 
+/* ` xml:lang='..'` of a header, for stanzas that have none of their own. */
+struct lang {
+	uint8_t len; /* 0: none */
+	char text[LIMIT_LANG + 16];
+};
+
+/* Which end wrote a header. */
+enum header_side {
+	HEADER_INITIAL,
+	HEADER_RESPONSE, /* odd addresses in it are the peer's own affair (T-H22) */
+};
+
 struct header {
 	struct domain from, to; /* canonical; len 0: absent */
 	struct span id; /* as the peer wrote it, unescaped; of the element */
@@ -27,9 +39,10 @@ struct header {
 	bool dialback; /* declares the dialback namespace */
 };
 
-/* NULL: h is filled in. Else the stream error that answers it, with *why in words. */
+/* NULL: h is filled in. Else the stream error that answers it, with *why in words; what could be
+ * read is in h all the same. */
 const char *header_read(struct header *h, const struct element *e, const struct scan *scan,
-	const char **why);
+	enum header_side side, const char **why);
 /* What RFC 3920 and 6120 demand of a header in that content namespace; part of header_read. */
 const char *header_shape(const struct element *e, const struct scan *scan, const char *content_ns,
 	const char **why);
@@ -40,6 +53,15 @@ bool version_parse(struct span s, unsigned *major, unsigned *minor);
 /* Our header. id: p == NULL for the initiating side; versioned: with version='1.0' and xml:lang. */
 void header_write(struct writer *w, struct span from, struct span to, struct span id,
 	bool versioned);
+
+/* Takes a language tag over (RFC 5646: letters, digits, hyphens); drops what is none, since it goes
+ * into every stanza of the stream. */
+void lang_keep(struct lang *l, struct span value);
+
+static inline struct span lang_span(const struct lang *l)
+{
+	return span_of(l->text, l->len);
+}
 
 /* Does the stream's header bind any prefix to this namespace? */
 bool header_declares(const struct scan *scan, const char *ns);

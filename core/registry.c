@@ -8,7 +8,6 @@
 #include "core/base/mem.h"
 #include "core/lines.h"
 
-#define NAME_MAX_BYTES 63 /* of a backend's name */
 
 /* -- names, numbered in the order in which they came -- */
 
@@ -303,7 +302,7 @@ static bool name_is_sound(struct span s)
 		if (!alnum && (i == 0 || (c != '.' && c != '_' && c != '-')))
 			return false;
 	}
-	return s.n > 0 && s.n <= NAME_MAX_BYTES && !span_is(s, "gone");
+	return s.n > 0 && s.n <= BACKEND_NAME_MAX && !span_is(s, "gone");
 }
 
 static bool backend_name(struct lines *l, const struct registry *r, struct span name)
@@ -314,7 +313,7 @@ static bool backend_name(struct lines *l, const struct registry *r, struct span 
 		lines_fail(l, l->line,
 			"'%.*s' is no name for a backend: letters, digits, '.', '_' and "
 			"'-', at most %d, and not 'gone'",
-			LINES_ARG(name), NAME_MAX_BYTES);
+			LINES_ARG(name), BACKEND_NAME_MAX);
 	else if (other != NAME_NONE)
 		lines_fail(l, l->line, "backend %.*s is defined on line %u already",
 			LINES_ARG(name), r->backend_names.name[other].line);

@@ -23,6 +23,8 @@
 #include "core/base/addr.h"
 #include "core/base/span.h"
 
+#define BACKEND_NAME_MAX 63
+
 enum backend_link { LINK_S2S, LINK_INJECT, LINK_COMPONENT };
 
 struct backend {

@@ -22,6 +22,8 @@ struct route {
 	struct list returned; /* from a link that died: older than all of parked */
 	size_t parked_bytes;
 	struct list waiters; /* struct route_waiter */
+	struct list roomy; /* in routes->roomy while waiters may be woken */
+	bool full; /* the link has refused since it last had room */
 	struct timer expiry;
 	char name[]; /* of the backend */
 };
@@ -29,7 +31,18 @@ struct route {
 struct routes {
 	struct worker *w;
 	struct list all;
+	struct list roomy;
+	struct route **by_backend; /* by index in the registry; NULL: not looked for yet */
+	unsigned n_backends;
 };
+
+/* Positions in the registry are those of the current one. */
+static void routes_index(struct routes *rs)
+{
+	mem_free(rs->by_backend);
+	rs->n_backends = registry_backends(rs->w->hosting->registry);
+	rs->by_backend = mem_array(rs->n_backends + 1, sizeof(*rs->by_backend));
+}
 
 struct routes *routes_new(struct worker *w)
 {
@@ -37,6 +50,8 @@ struct routes *routes_new(struct worker *w)
 
 	rs->w = w;
 	list_init(&rs->all);
+	list_init(&rs->roomy);
+	routes_index(rs);
 	return rs;
 }
 
@@ -91,38 +106,62 @@ static struct route *route_new(struct routes *rs, const char *name)
 	list_init(&r->parked);
 	list_init(&r->returned);
 	list_init(&r->waiters);
+	list_init(&r->roomy);
 	timer_init(&r->expiry, route_expire);
 	memcpy(r->name, name, n);
 	list_add_tail(&rs->all, &r->link);
 	return r;
 }
 
+/* Each that is woken may fill the route again: then the others go on waiting. */
+static void route_wake(struct route *r, bool while_room)
+{
+	while (!list_empty(&r->waiters) && !(while_room && r->full)) {
+		struct route_waiter *waiter = list_first(&r->waiters, struct route_waiter, link);
+
+		list_del(&waiter->link);
+		waiter->fn(waiter);
+	}
+}
+
 static void route_free(struct route *r)
 {
 	BUG_ON(r->component);
 	route_return_parked(r, true, r->w->now);
-	route_room(r);
+	route_wake(r, false);
 	timer_stop(&r->expiry);
 	list_del(&r->link);
+	list_del(&r->roomy);
 	mem_free(r);
 }
 
 void routes_free(struct routes *rs)
 {
-	list_each_safe(l, tmp, &rs->all)
-		route_free(container_of(l, struct route, link));
+	/* What is returned may find its sender's route, and make it. */
+	while (!list_empty(&rs->all))
+		route_free(list_first(&rs->all, struct route, link));
+	mem_free(rs->by_backend);
 	mem_free(rs);
 }
 
-struct route *route_of(struct routes *rs, const struct backend *b)
+static struct route *route_named(struct routes *rs, const char *name)
 {
 	list_each(l, &rs->all) {
 		struct route *r = container_of(l, struct route, link);
 
-		if (strcmp(r->name, b->name) == 0)
+		if (strcmp(r->name, name) == 0)
 			return r;
 	}
-	return route_new(rs, b->name);
+	return route_new(rs, name);
+}
+
+struct route *route_of(struct routes *rs, const struct backend *b)
+{
+	struct route **cached = &rs->by_backend[b->index];
+
+	if (!*cached)
+		*cached = route_named(rs, b->name);
+	return *cached;
 }
 
 void routes_return_parked(struct routes *rs)
@@ -131,19 +170,18 @@ void routes_return_parked(struct routes *rs)
 		route_return_parked(container_of(l, struct route, link), true, rs->w->now);
 }
 
-void routes_reload(struct routes *rs)
+void routes_reload(struct routes *rs, const struct registry *was)
 {
 	rs->w->route_gen++;
+	routes_index(rs);
 	list_each_safe(l, tmp, &rs->all) {
 		struct route *r = container_of(l, struct route, link);
 		const struct backend *b =
 			registry_backend_named(rs->w->hosting->registry, r->name);
 
-		if (b)
-			continue;
 		if (r->component)
-			component_retire(r->component); /* its end takes the route down */
-		else
+			component_review(r->component, was); /* its end takes the route down */
+		else if (!b)
 			route_free(r);
 	}
 }
@@ -161,7 +199,10 @@ static bool route_park(struct route *r, struct list *where, const struct span *p
 	if (!p)
 		return false;
 	p->len = (uint32_t)len;
-	p->until = r->w->now + LIMIT_PARK_MS;
+	/* What comes back stands before what was parked meanwhile, and must not outlive it there. */
+	p->until = where == &r->returned && !list_empty(&r->parked)
+			   ? list_first(&r->parked, struct parked, link)->until
+			   : r->w->now + LIMIT_PARK_MS;
 	len = 0;
 	for (unsigned i = 0; i < n; i++) {
 		memcpy(p->bytes + len, pieces[i].p, pieces[i].n);
@@ -172,7 +213,10 @@ static bool route_park(struct route *r, struct list *where, const struct span *p
 	r->parked_bytes += len;
 	if (!timer_armed(&r->expiry))
 		timer_set(r->w->wheel, &r->expiry, p->until);
-	STATS_INC(&r->w->stats, stanzas_parked);
+	if (where == &r->parked)
+		STATS_INC(&r->w->stats, stanzas_parked);
+	else
+		STATS_INC(&r->w->stats, stanzas_requeued);
 	return true;
 }
 
@@ -181,6 +225,16 @@ void route_repark(struct route *r, struct span stanza)
 	if (!route_park(r, &r->returned, &stanza, 1))
 		router_return(r->w, stanza, STANZA_RESOURCE_CONSTRAINT,
 			"no memory to keep the stanza");
+}
+
+static void route_count(struct route *r, const struct span *pieces, unsigned n)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		bytes += pieces[i].n;
+	STATS_INC(&r->w->stats, stanzas_out);
+	STATS_ADD(&r->w->stats, bytes_routed, bytes);
 }
 
 enum route_result route_stanza(struct route *r, const struct span *pieces, unsigned n,
@@ -193,10 +247,13 @@ enum route_result route_stanza(struct route *r, const struct span *pieces, unsig
 		return route_park(r, &r->parked, pieces, n) ? ROUTE_PARKED : ROUTE_FULL;
 	sent = component_write(r->component, pieces, n, false);
 	if (!sent) {
-		*full = true;
+		*full = r->full = true;
 		sent = overshoot && component_write(r->component, pieces, n, true);
 	}
-	return sent ? ROUTE_SENT : ROUTE_FULL;
+	if (!sent)
+		return ROUTE_FULL;
+	route_count(r, pieces, n);
+	return ROUTE_SENT;
 }
 
 void route_up(struct route *r, struct component *link)
@@ -208,7 +265,7 @@ void route_up(struct route *r, struct component *link)
 		struct span s = span_of(p->bytes, p->len);
 
 		if (component_write(link, &s, 1, true))
-			router_count_out(r->w, p->len);
+			route_count(r, &s, 1);
 		else
 			router_return(r->w, s, STANZA_RESOURCE_CONSTRAINT,
 				"no memory to queue the stanza");
@@ -234,14 +291,22 @@ void route_wait(struct route *r, struct route_waiter *waiter)
 
 void route_room(struct route *r)
 {
-	struct list woken;
+	r->full = false;
+	list_del(&r->roomy);
+	list_add_tail(&r->w->routes->roomy, &r->roomy);
+}
 
-	list_init(&woken);
-	list_splice_tail(&woken, &r->waiters);
-	while (!list_empty(&woken)) {
-		struct route_waiter *waiter = list_first(&woken, struct route_waiter, link);
+bool routes_busy(const struct routes *rs)
+{
+	return !list_empty(&rs->roomy);
+}
 
-		list_del(&waiter->link);
-		waiter->fn(waiter);
+void routes_turn(struct routes *rs)
+{
+	while (!list_empty(&rs->roomy)) {
+		struct route *r = list_first(&rs->roomy, struct route, roomy);
+
+		list_del(&r->roomy);
+		route_wake(r, true);
 	}
 }

@@ -23,8 +23,12 @@ struct routes *routes_new(struct worker *w); /* dies without memory */
 void routes_free(struct routes *rs); /* all links must be gone */
 
 /* The registry has changed: routes of backends that are gone end their links, and what they had
- * parked is returned. Bumps the worker's route_gen. */
-void routes_reload(struct routes *rs);
+ * parked is returned. Bumps the worker's route_gen. was: the registry before. */
+void routes_reload(struct routes *rs, const struct registry *was);
+
+/* Once per turn: wakes who waits for a route that has room again, until it is full again. */
+void routes_turn(struct routes *rs);
+bool routes_busy(const struct routes *rs); /* routes_turn has something to do: do not sleep */
 
 /* Nobody will come for it any more: all that is parked goes back to its senders. */
 void routes_return_parked(struct routes *rs);
@@ -54,13 +58,14 @@ enum route_result route_stanza(struct route *r, const struct span *pieces, unsig
  * the order in which they were to be sent. */
 void route_repark(struct route *r, struct span stanza);
 
-/* Tell me (waiter->fn, once) when the route has room again, or is down. */
+/* Tell me (waiter->fn, once, from routes_turn) when the route has room again, or is down. */
 struct route_waiter {
 	struct list link;
 	void (*fn)(struct route_waiter *w);
 };
 
 void route_wait(struct route *r, struct route_waiter *w);
+/* The link's queue has room. */
 void route_room(struct route *r);
 
 #endif

@@ -7,6 +7,7 @@
 #include "core/inbound.h"
 #include "core/splice.h"
 #include "core/worker.h"
+#include "dialback/receive.h"
 
 /* A source that fed another route this recently is not paused for one that is full: that would
  * hold up its other pairs. */
@@ -36,7 +37,7 @@ static void bounce_to_backend(struct worker *w, const struct backend *b, struct 
 
 	/* While we drain nobody will log in any more: what is not sent now never is. */
 	if (r && (route_link(r) || !w->draining) &&
-		route_stanza(r, &bounce, 1, true, &full) != ROUTE_FULL)
+		route_stanza(r, &bounce, 1, false, &full) != ROUTE_FULL)
 		STATS_INC(&w->stats, bounced);
 	else
 		STATS_INC(&w->stats, bounce_undeliverable);
@@ -46,14 +47,15 @@ static void bounce_to_backend(struct worker *w, const struct backend *b, struct 
 static struct span bounce_make(struct worker *w, const struct frame *f, enum stanza_error e,
 	const char *text)
 {
-	struct writer out = WRITER(w->bounce);
+	struct writer out = WRITER(w->scratch);
 
 	if (!bounce_wanted(f) ||
 		!bounce_write(&out, f, e, span_str(w->config->name), span_str(text))) {
 		STATS_INC(&w->stats, bounce_suppressed);
 		return SPAN_NONE;
 	}
-	LOG(LOG_INFO, "stanza-returned", text, LF_SPAN("from", f->from), LF_SPAN("to", f->to),
+	LOG(LOG_INFO, "stanza-returned", text, LF_SPAN("from", jid_domain(f->from)),
+		LF_SPAN("to", jid_domain(f->to)),
 		LF_STR("condition", stanza_error_name(e)));
 	return writer_span(&out);
 }
@@ -96,22 +98,33 @@ void router_return(struct worker *w, struct span stanza, enum stanza_error e, co
 {
 	struct returning r = { w, e, text };
 
-	router_each_stanza(stanza, router_return_one, &r);
+	router_each_stanza(w, stanza, router_return_one, &r);
 }
 
-void router_each_stanza(struct span content, void (*fn)(void *ctx, const struct frame *f),
+/* Never without a word. */
+static void stanzas_lost(struct worker *w, struct scan *s, size_t bytes)
+{
+	LOG(LOG_ERROR, "stanzas-lost", s ? scan_reason(s) : "no memory to look at what was queued",
+		LF_INT("bytes", bytes));
+	STATS_INC(&w->stats, stanzas_lost);
+	if (s)
+		scan_free(s);
+}
+
+void router_each_stanza(struct worker *w, struct span content, void (*fn)(void *ctx, const struct frame *f),
 	void *ctx)
 {
 	static const char header[] = "<stream:stream xmlns='jabber:component:accept'"
 				     " xmlns:stream='http://etherx.jabber.org/streams'>"
 				     "                                                                ";
 	const size_t header_len = sizeof(header) - 1 - SCAN_PAD;
-	struct scan *s = scan_new(LIMIT_STANZA * 2);
+	/* Splices may have made a stanza longer than it came. */
+	struct scan *s = scan_new((uint32_t)w->config->max_stanza + BOUNCE_MAX);
 	struct frame f;
 	size_t at = 0;
 
 	if (!s || scan(s, header, header_len, &f) != SCAN_HEADER) {
-		scan_free(s);
+		stanzas_lost(w, s, content.n);
 		return;
 	}
 	while (at < content.n) {
@@ -123,16 +136,14 @@ void router_each_stanza(struct span content, void (*fn)(void *ctx, const struct 
 			break;
 		at += f.len;
 	}
-	scan_free(s);
+	/* What ends the content in order is our own </stream:stream>. */
+	if (scan_error(s) != SCAN_E_NONE)
+		stanzas_lost(w, s, content.n - at);
+	else
+		scan_free(s);
 }
 
 /* -- from other servers -- */
-
-void router_count_out(struct worker *w, size_t bytes)
-{
-	STATS_INC(&w->stats, stanzas_out);
-	STATS_ADD(&w->stats, bytes_routed, bytes);
-}
 
 /* May this source be stopped while the route is full? Only if it feeds nothing else. */
 static bool inbound_feeds_only(struct inbound *in, struct route *r)
@@ -154,14 +165,7 @@ static void forward_outside(struct inbound *in, const struct frame *f, struct ro
 	bool exclusive = inbound_feeds_only(in, r);
 	bool full;
 
-	STATS_INC(&w->stats, stanzas_in);
-	switch (route_stanza(r, pieces, n, exclusive, &full)) {
-	case ROUTE_SENT:
-		router_count_out(w, f->len);
-		break;
-	case ROUTE_PARKED:
-		break;
-	case ROUTE_FULL:
+	if (route_stanza(r, pieces, n, exclusive, &full) == ROUTE_FULL) {
 		router_bounce(w, f, STANZA_RESOURCE_CONSTRAINT,
 			"too much is waiting for this domain");
 		return;
@@ -172,32 +176,62 @@ static void forward_outside(struct inbound *in, const struct frame *f, struct ro
 	}
 }
 
+static struct route *route_to(struct worker *w, const struct frame *f, const struct backend *b)
+{
+	struct route *r = route_of(w->routes, b);
+
+	if (!r)
+		router_bounce(w, f, STANZA_RESOURCE_CONSTRAINT, "no memory for the route");
+	return r;
+}
+
 /* The route of a hosted domain; NULL after the stanza was answered. */
 static struct route *target_route(struct worker *w, const struct frame *f, struct span domain)
 {
 	const struct host *host = registry_find(w->hosting->registry, domain);
-	struct route *r;
 
 	if (!host || host->kind != HOST_SERVED) {
 		router_bounce(w, f, STANZA_REMOTE_SERVER_NOT_FOUND,
 			"the domain is no longer hosted here");
 		return NULL;
 	}
-	r = route_of(w->routes, host->backend);
-	if (!r)
-		router_bounce(w, f, STANZA_RESOURCE_CONSTRAINT, "no memory for the route");
-	return r;
+	return route_to(w, f, host->backend);
 }
 
-/* The route of a pair, looked up again only after a reload. */
-static struct route *pair_route(struct inbound *in, const struct frame *f, struct pair *p)
+/* May `from` still speak to `to`? A reload may have said otherwise (rows 4, 6 and 12 of 2.4). */
+static bool pair_permitted(const struct hosting *h, struct span from, struct span to)
+{
+	struct policy_rule peer = policy_peer(h->policy, from), host = policy_host(h->policy, to);
+
+	return !hosting_serves(h, from) && !peer.block && !host.block && !peer.require_strong &&
+	       !host.require_strong;
+}
+
+/* Asked once per pair and reload. False: the pair is no longer valid. */
+static bool pair_review(struct inbound *in, struct pair *p)
 {
 	struct worker *w = in->s.w;
 
-	if (likely(p->route && p->route_gen == w->route_gen))
-		return p->route;
-	p->route = target_route(w, f, pair_to(in->pairs, p));
+	p->route = NULL;
 	p->route_gen = w->route_gen;
+	if (pair_permitted(w->hosting, pair_from(in->pairs, p), pair_to(in->pairs, p)))
+		return true;
+	receive_revoke(in->pairs, p, DB_POLICY_VIOLATION, w->now);
+	LOG(LOG_WARN, "pair-revoked", "registry or policy no longer permits it",
+		LF_SPAN("from", pair_from(in->pairs, p)), LF_SPAN("to", pair_to(in->pairs, p)));
+	return false;
+}
+
+static inline bool pair_usable(struct inbound *in, struct pair *p)
+{
+	return p && p->state == PAIR_VALID &&
+	       (likely(p->route_gen == in->s.w->route_gen) || pair_review(in, p));
+}
+
+static struct route *pair_route(struct inbound *in, const struct frame *f, struct pair *p)
+{
+	if (unlikely(!p->route))
+		p->route = target_route(in->s.w, f, pair_to(in->pairs, p));
 	return p->route;
 }
 
@@ -265,7 +299,7 @@ static struct span address_canonical(struct writer *w, const struct address *a)
 static void splice_addresses(struct splice *s, struct worker *w, const struct frame *f,
 	const struct address *from, const struct address *to)
 {
-	struct writer out = WRITER(w->bounce);
+	struct writer out = WRITER(w->scratch);
 
 	splice_value(s, f->from, address_canonical(&out, from));
 	splice_value(s, f->to, address_canonical(&out, to));
@@ -295,9 +329,11 @@ static void outside_undecided(struct inbound *in, const struct frame *f, struct 
 		stream_fail(&in->s, "host-gone", NULL, "a stanza to a domain no longer hosted");
 		return;
 	}
+	STATS_INC(&in->s.w->stats, stanzas_in);
 	if (!stanza_sound(in->s.w, f, &from->jid, &to->jid))
 		return;
-	if (!p && in->s.w->config->pair_check == PAIR_CHECK_STRICT) {
+	if (!p && (in->s.w->config->pair_check == PAIR_CHECK_STRICT ||
+			  !pair_permitted(in->s.w->hosting, sender, target))) {
 		router_bounce(in->s.w, f, STANZA_FORBIDDEN,
 			"the sender's domain was proven for another domain only");
 		return;
@@ -305,7 +341,7 @@ static void outside_undecided(struct inbound *in, const struct frame *f, struct 
 	r = p ? pair_route(in, f, p) : target_route(in->s.w, f, target);
 	if (!r)
 		return;
-	splice_common(&edits, f, in->s.scan, span_of(in->lang, in->lang_len));
+	splice_common(&edits, f, in->s.scan, lang_span(&in->lang));
 	splice_addresses(&edits, in->s.w, f, from, to);
 	forward_outside(in, f, r, &edits);
 }
@@ -327,7 +363,7 @@ static void outside_slowly(struct inbound *in, const struct frame *f)
 		return;
 	}
 	p = pairs_get(in->pairs, domain_span(&from.domain), domain_span(&to.domain));
-	if (p && p->state != PAIR_VALID)
+	if (!pair_usable(in, p))
 		p = NULL;
 	if (p && !(f->flags & FRAME_ADDR_DECODED))
 		pairs_remember(in->pairs, p, jid_domain(f->from), jid_domain(f->to));
@@ -344,16 +380,17 @@ void router_from_outside(struct inbound *in, const struct frame *f)
 	if (likely(!(f->flags & FRAME_ADDR_DECODED) && jid_split(f->from, &from) &&
 		    jid_split(f->to, &to)))
 		hit = pairs_find(in->pairs, from.domain, to.domain);
-	if (unlikely(!hit.pair || hit.pair->state != PAIR_VALID)) {
+	if (unlikely(!pair_usable(in, hit.pair))) {
 		outside_slowly(in, f);
 		return;
 	}
+	STATS_INC(&in->s.w->stats, stanzas_in);
 	if (!stanza_sound(in->s.w, f, &from, &to))
 		return;
 	r = pair_route(in, f, hit.pair);
 	if (unlikely(!r))
 		return;
-	splice_common(&edits, f, in->s.scan, span_of(in->lang, in->lang_len));
+	splice_common(&edits, f, in->s.scan, lang_span(&in->lang));
 	if (unlikely(!hit.canonical)) {
 		splice_value(&edits, from.domain, pair_from(in->pairs, hit.pair));
 		splice_value(&edits, to.domain, pair_to(in->pairs, hit.pair));
@@ -371,7 +408,7 @@ static void backend_overstepped(struct component *c, const struct frame *f,
 	struct span bounce;
 
 	LOG(LOG_WARN, "backend-overstepped", "a stanza from a domain that is not the backend's",
-		LF_STR("backend", c->backend), LF_SPAN("from", f->from));
+		LF_STR("backend", c->backend), LF_SPAN("from", jid_domain(f->from)));
 	if (own && own->domains == 1 && own->wildcards == 0) {
 		stream_fail(&c->s, "invalid-from", NULL,
 			"the component sent a stanza from another domain");
@@ -379,7 +416,7 @@ static void backend_overstepped(struct component *c, const struct frame *f,
 	}
 	bounce = bounce_make(c->s.w, f, STANZA_NOT_ALLOWED,
 		"this backend does not have the sender's domain");
-	if (bounce.n > 0 && component_write(c, &bounce, 1, true))
+	if (bounce.n > 0 && component_write(c, &bounce, 1, false))
 		STATS_INC(&c->s.w->stats, bounced);
 }
 
@@ -407,15 +444,16 @@ void router_from_backend(struct component *c, const struct frame *f)
 	}
 	if (!stanza_sound(w, f, &from.jid, &to.jid))
 		return;
-	if (!hosting_serves(w->hosting, domain_span(&to.domain))) {
+	host = registry_find(w->hosting->registry, domain_span(&to.domain));
+	if (!host || host->kind != HOST_SERVED) {
 		router_bounce(w, f, STANZA_REMOTE_SERVER_NOT_FOUND,
 			"streams to other servers are not opened yet");
 		return;
 	}
-	r = target_route(w, f, domain_span(&to.domain));
+	r = route_to(w, f, host->backend);
 	if (!r)
 		return;
-	splice_common(&edits, f, c->s.scan, span_of(c->lang, c->lang_len));
+	splice_common(&edits, f, c->s.scan, lang_span(&c->lang));
 	splice_addresses(&edits, w, f, &from, &to);
 	if (route_stanza(r, pieces, splice_pieces(&edits, pieces), false, &full) == ROUTE_FULL)
 		router_bounce(w, f, STANZA_RESOURCE_CONSTRAINT,

@@ -25,13 +25,11 @@ void router_from_backend(struct component *c, const struct frame *f);
  * bytes behind it must be readable. */
 void router_return(struct worker *w, struct span stanza, enum stanza_error e, const char *text);
 
-void router_count_out(struct worker *w, size_t bytes);
-
 /*
  * Calls fn for each whole stanza of a piece of a stream's content (content namespace of
  * components). SCAN_PAD bytes behind it must be readable.
  */
-void router_each_stanza(struct span content, void (*fn)(void *ctx, const struct frame *f),
+void router_each_stanza(struct worker *w, struct span content, void (*fn)(void *ctx, const struct frame *f),
 	void *ctx);
 
 #endif

@@ -20,15 +20,17 @@
 	X(claims, "db:result requests received")                                                   \
 	X(pairs_valid, "domain pairs that became valid")                                           \
 	X(pairs_invalid, "domain pairs whose key was invalid")                                     \
-	X(pairs_error, "domain pairs refused with a dialback error")                               \
+	X(pairs_error, "db:result requests answered with a dialback error")                               \
 	X(verify_answered, "db:verify requests answered as authoritative server")                  \
 	X(verify_withheld, "db:verify requests not answered: too many wrong keys from one source") \
 	X(ignored_dialback, "unsolicited or malformed dialback elements ignored")                  \
 	X(ignored_elements, "unknown depth-1 elements ignored")                                    \
 	X(stanzas_in, "stanzas accepted from other servers")                                       \
-	X(stanzas_out, "stanzas handed to backends")                                               \
-	X(bytes_routed, "bytes of stanzas handed to backends")                                     \
+	X(stanzas_out, "stanzas put into the queues of backends' links, our errors included")      \
+	X(bytes_routed, "bytes of them")                                                           \
 	X(stanzas_parked, "stanzas kept for a backend that is down")                               \
+	X(stanzas_requeued, "stanzas taken back unsent from a link that died, and kept")           \
+	X(stanzas_lost, "pieces of a dead link's queue that could not be looked at")               \
 	X(stanzas_from_backends, "stanzas accepted from backends")                                 \
 	X(stanzas_local, "of them, for a domain hosted here")                                      \
 	X(bounced, "stanzas returned to their senders with an error")                              \

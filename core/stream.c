@@ -55,7 +55,14 @@ void stream_release(struct stream *s)
 
 void stream_set_timer(struct stream *s, uint64_t ms_from_now)
 {
-	timer_set(s->w->wheel, &s->timer, s->w->now + ms_from_now);
+	if (s->state < STREAM_ENDING)
+		timer_set(s->w->wheel, &s->timer, s->w->now + ms_from_now);
+}
+
+void stream_stop_timer(struct stream *s)
+{
+	if (s->state < STREAM_ENDING)
+		timer_stop(&s->timer);
 }
 
 void stream_say(struct stream *s, struct span xml)
@@ -71,7 +78,9 @@ static void stream_wind_down(struct stream *s, enum stream_state state, const ch
 {
 	s->ended = why;
 	s->state = state;
-	stream_set_timer(s, TIMEOUT_CLOSE_MS);
+	timer_set(s->w->wheel, &s->timer, s->w->now + TIMEOUT_CLOSE_MS);
+	if (s->ops->ended)
+		s->ops->ended(s);
 }
 
 void stream_fail(struct stream *s, const char *condition, const char *more, const char *why)
@@ -124,6 +133,11 @@ static void stream_scan_failed(struct stream *s)
 	};
 	enum scan_error e = scan_error(s->scan);
 
+	if (s->state >= STREAM_ENDING) {
+		conn_close(s->conn, "no XML after the end of the stream");
+		s->state = STREAM_GONE;
+		return;
+	}
 	stream_fail(s, condition[e],
 		e == SCAN_E_TOO_BIG ? "<stanza-too-big xmlns='urn:xmpp:errors'/>" : NULL,
 		scan_reason(s->scan));
@@ -156,10 +170,12 @@ static bool stream_item(struct stream *s, enum scan_result r, const struct frame
 {
 	switch (r) {
 	case SCAN_HEADER:
-		stream_header(s, f);
+		if (s->state == STREAM_OPENING)
+			stream_header(s, f);
 		break;
 	case SCAN_FRAME:
-		s->ops->frame(s, f);
+		if (s->state < STREAM_FAILED)
+			s->ops->frame(s, f);
 		break;
 	case SCAN_CLOSE:
 		stream_peer_ended(s);
@@ -171,7 +187,7 @@ static bool stream_item(struct stream *s, enum scan_result r, const struct frame
 	case SCAN_MORE:
 		break;
 	}
-	return s->state < STREAM_FAILED && !s->paused;
+	return s->state < STREAM_GONE && !s->paused;
 }
 
 /* Appends to what is carried; fails the stream without memory. */
@@ -184,7 +200,8 @@ static bool stream_carry(struct stream *s, const char *p, size_t n)
 		char *grown = mem_try_realloc(s->carry, cap);
 
 		if (!grown) {
-			stream_fail(s, "resource-constraint", NULL, "no memory for the input");
+			conn_abort(s->conn, -ENOMEM, "no memory for the input");
+			s->state = STREAM_GONE;
 			return false;
 		}
 		s->carry = grown;
@@ -259,7 +276,7 @@ static size_t stream_complete(struct stream *s, const char *p, size_t n, bool *g
 
 static void stream_feed(struct stream *s, const char *p, size_t n)
 {
-	bool go = s->state < STREAM_FAILED && !s->paused;
+	bool go = s->state < STREAM_GONE && !s->paused && scan_error(s->scan) == SCAN_E_NONE;
 	size_t used = 0;
 
 	s->feeding = true;
@@ -267,7 +284,8 @@ static void stream_feed(struct stream *s, const char *p, size_t n)
 		used = stream_complete(s, p, n, &go);
 	if (go && s->carry_len == 0)
 		used += stream_scan(s, p + used, n - used, &go);
-	if (s->state < STREAM_FAILED && used < n)
+	/* After an error of the scanner nothing can follow; otherwise what is left is wanted. */
+	if (s->state < STREAM_GONE && scan_error(s->scan) == SCAN_E_NONE && used < n)
 		(void)stream_carry(s, p + used, n - used);
 	s->feeding = false;
 }
@@ -296,7 +314,7 @@ void stream_resume(struct stream *s)
 	if (s->state == STREAM_GONE)
 		return;
 	if (!s->feeding && s->carry_len > 0) {
-		bool go = s->state < STREAM_FAILED;
+		bool go = scan_error(s->scan) == SCAN_E_NONE;
 		size_t done;
 
 		s->feeding = true;
@@ -306,6 +324,14 @@ void stream_resume(struct stream *s)
 	}
 	if (!s->paused)
 		conn_resume(s->conn);
+}
+
+struct span stream_error_condition(const struct element *e)
+{
+	for (const struct element *c = e->child; c; c = c->next)
+		if (span_is(c->ns, NS_STREAM_ERRORS) && !span_is(c->name, "text"))
+			return c->name;
+	return SPAN_LIT("none");
 }
 
 const struct element *stream_element(struct stream *s, const struct frame *f)

@@ -13,7 +13,7 @@
  *   OPENING  no header from the peer yet
  *   OPEN     frames go to ops->frame
  *   ENDING   we said </stream:stream>; the peer may still send stanzas
- *   FAILED   we sent a stream error; what comes is dropped
+ *   FAILED   we sent a stream error; only the peer's </stream:stream> is looked for
  *   GONE     the connection is being closed
  */
 #ifndef SLUICE_CORE_STREAM_H
@@ -41,6 +41,9 @@ struct stream_ops {
 	void (*writable)(struct stream *s);
 	/* A dialled connection is up; NULL for accepted ones. */
 	void (*connected)(struct stream *s);
+	/* We have ended the stream, or failed it: nothing can be said on it any more. Not called for a
+	 * connection that breaks. May be NULL. */
+	void (*ended)(struct stream *s);
 	/* The connection is gone. Frees the stream after stream_release. */
 	void (*closed)(struct stream *s, int err, const char *why);
 	/* The stream's timer fired. */
@@ -84,11 +87,17 @@ void stream_fail(struct stream *s, const char *condition, const char *more, cons
 /* Ends it in order: </stream:stream>, then waits for the peer's, at most TIMEOUT_CLOSE_MS. */
 void stream_end(struct stream *s, const char *why);
 
+/* The kind's timer. Once the stream has ended the timer is the closing's, and these do nothing. */
 void stream_set_timer(struct stream *s, uint64_t ms_from_now);
+void stream_stop_timer(struct stream *s);
 
 /* Stops taking input, also in the middle of what has been received; nothing is lost. */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
+
+/* The condition of a <stream:error/> that was received: its first child in the namespace of stream
+ * errors that is no <text/>; "none" without one. */
+struct span stream_error_condition(const struct element *e);
 
 /* The frame as a tree, within the namespaces of the stream's header. NULL: the stream has been
  * failed. */

@@ -76,7 +76,7 @@ static void worker_new_hosting(struct worker *w, struct hosting *h)
 	struct hosting *old = w->hosting;
 
 	w->hosting = h;
-	routes_reload(w->routes);
+	routes_reload(w->routes, old->registry);
 	hosting_release(old);
 	STATS_INC(&w->stats, reloads);
 }
@@ -86,6 +86,7 @@ static void worker_drain(struct worker *w)
 {
 	w->draining = true;
 	w->drain_until = w->now + w->config->drain_ms;
+	w->links_until = w->now + w->config->drain_ms / 2;
 	listeners_stop(w->listeners);
 	list_each_safe(l, tmp, &w->streams) {
 		struct stream *s = container_of(l, struct stream, link);
@@ -95,14 +96,15 @@ static void worker_drain(struct worker *w)
 	}
 }
 
-/* True when all streams are gone, or time is up. */
+/* True when all streams are gone, or time is up. Backends keep their links while a peer may still
+ * send stanzas for them, at most for half of the time: they too want an orderly end. */
 static bool worker_drained(struct worker *w)
 {
 	bool others = false;
 
 	list_each(l, &w->streams)
 		others |= !component_of(container_of(l, struct stream, link));
-	if (!others) {
+	if (!others || w->now >= w->links_until) {
 		routes_return_parked(w->routes);
 		list_each(l, &w->streams)
 			stream_end(container_of(l, struct stream, link),
@@ -120,6 +122,9 @@ static void worker_inbox(struct worker *w)
 		case CONTROL_HOSTING:
 			worker_new_hosting(w, c->hosting);
 			break;
+		case CONTROL_REFUSED:
+			STATS_INC(&w->stats, reloads_failed);
+			break;
 		case CONTROL_DRAIN:
 			worker_drain(w);
 			break;
@@ -134,10 +139,12 @@ static void worker_inbox(struct worker *w)
 
 /* -- the loop -- */
 
+/* Called before each completion: the first comes after a wait, so the time is read again. */
 static bool worker_turn_full(void *ctx)
 {
 	struct worker *w = ctx;
 
+	w->now = clock_ms();
 	return conns_turn_bytes(w->conns) >= LIMIT_TURN_BYTES;
 }
 
@@ -147,6 +154,7 @@ static uint32_t worker_sleep(const struct worker *w)
 
 	if (uring_pending(w->ring) || conns_dirty(w->conns) || dns_busy(w->dns) ||
 		resolver_busy(w->resolver) || !list_empty(&w->resumable) ||
+		routes_busy(w->routes) ||
 		spsc_nonempty(w->inbox))
 		return 0;
 	wait = timer_wheel_next(w->wheel, w->now, w->draining ? 50 : MAX_SLEEP_MS);
@@ -162,6 +170,7 @@ static void worker_loop(struct worker *w)
 		resolver_turn(w->resolver, w->now);
 		verifier_turn(w->verifier, w->now);
 		claims_resume(w);
+		routes_turn(w->routes);
 		if (w->draining && worker_drained(w))
 			break;
 		conns_flush(w->conns, w->now);
@@ -240,10 +249,8 @@ static void worker_abort_streams(struct worker *w)
 {
 	for (unsigned turn = 0; turn < 100 && conns_count(w->conns) > 0; turn++) {
 		list_each_safe(l, tmp, &w->streams) {
-			struct stream *s = container_of(l, struct stream, link);
-
-			if (s->state != STREAM_GONE)
-				conn_abort(s->conn, 0, "the router is shutting down");
+			conn_abort(container_of(l, struct stream, link)->conn, 0,
+				"the router is shutting down");
 		}
 		conns_flush(w->conns, w->now);
 		uring_turn(w->ring, 10, LIMIT_TURN_COMPLETIONS, NULL, NULL);

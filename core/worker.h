@@ -27,7 +27,7 @@
 
 /* From the control thread to a worker. */
 struct control {
-	enum { CONTROL_HOSTING, CONTROL_DRAIN, CONTROL_ABORT } what;
+	enum { CONTROL_HOSTING, CONTROL_REFUSED, CONTROL_DRAIN, CONTROL_ABORT } what;
 	struct hosting *hosting; /* CONTROL_HOSTING: the worker's reference */
 };
 
@@ -55,11 +55,12 @@ struct worker {
 	struct stats stats;
 	struct list streams; /* all struct stream */
 	struct list resumable; /* inbound streams whose claims have shrunk */
+	uint64_t links_until; /* while draining: backends keep their links so long */
 	struct hosting *hosting; /* registry and policy of this turn */
 	uint32_t route_gen; /* what pairs cached under an older one is looked up again */
 	uint64_t serial;
 	uint64_t now; /* ms; read once per turn */
-	char bounce[BOUNCE_MAX]; /* scratch of core/bounce.c's writers */
+	char scratch[BOUNCE_MAX]; /* for XML that is written at once: bounces, addresses */
 
 	/* drain */
 	bool draining;

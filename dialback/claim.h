@@ -44,6 +44,7 @@ struct claim {
 	bool lost; /* a link was lost under it once */
 	bool cancelled; /* asked already: waits for its answer, so that a later question about the
 			 * same pair does not take that for its own */
+	bool reached; /* one of its addresses could be connected to */
 	bool tried; /* authority is set */
 	struct addr authority;
 	uint16_t from_len, to_len, id_len, key_len;

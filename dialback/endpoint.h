@@ -24,6 +24,7 @@ struct endpoint {
 	struct list members; /* claims that are at this endpoint */
 	struct list memory; /* in endpoints->memory while there is something to remember */
 	uint64_t failed_until, apart_until; /* ms */
+	bool reached; /* while failed: it could be connected to */
 	uint32_t pins; /* held by a function that goes on using it */
 	uint16_t only_len;
 	char only[]; /* the one domain that it is for; empty: all others */
@@ -37,6 +38,7 @@ struct verify_link {
 	uint64_t idle_since;
 	uint64_t answers; /* that came over it */
 	uint32_t orphans; /* questions whose claims are gone: their answers are solicited */
+	bool connected;
 	bool up;
 	bool closing; /* takes no more questions */
 	bool silent; /* a question ran out of time, and no answer came since */

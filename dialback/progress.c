@@ -259,6 +259,7 @@ void claim_advance(struct verifier *v, struct claim *c)
 			claim_join(v, c, e);
 			return;
 		}
+		c->reached |= e->reached;
 	}
-	claim_end(v, c, VERIFY_UNREACHABLE);
+	claim_end(v, c, c->reached ? VERIFY_TIMEOUT : VERIFY_UNREACHABLE);
 }

@@ -203,3 +203,8 @@ struct receive_reply receive_outcome(struct pairs *ps, struct pair *p, enum veri
 	pairs_set_state(ps, p, PAIR_VALID);
 	return (struct receive_reply){ .type = REPLY_VALID };
 }
+
+void receive_revoke(struct pairs *ps, struct pair *p, enum db_condition c, uint64_t now)
+{
+	pair_refuse(ps, p, c, now + HOLD_POLICY_MS);
+}

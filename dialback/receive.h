@@ -47,6 +47,9 @@ struct receive_step {
 struct receive_step receive_request(struct pairs *ps, struct span from, struct span to,
 	struct span key, struct span pending_key, const struct receive_facts *facts, uint64_t now);
 
+/* A VALID pair is no longer permitted: REFUSED with this condition for a while. */
+void receive_revoke(struct pairs *ps, struct pair *p, enum db_condition c, uint64_t now);
+
 struct receive_reply {
 	enum { REPLY_VALID, REPLY_INVALID, REPLY_ERROR } type;
 	enum db_condition condition; /* REPLY_ERROR */

@@ -256,11 +256,16 @@ static void link_opened(struct verifier *v, struct verify_link *link)
 	link->payer = NULL;
 }
 
+void verifier_link_connected(struct verify_link *link)
+{
+	link->connected = true;
+}
+
 void verifier_link_up(struct verifier *v, struct verify_link *link, uint64_t now)
 {
 	v->now = now;
 	BUG_ON(link->up);
-	link->up = true;
+	link->connected = link->up = true;
 	link_opened(v, link);
 	list_each(pos, &link->endpoint->members)
 		claim_move(v, container_of(pos, struct claim, member), CLAIM_READY);
@@ -271,7 +276,7 @@ void verifier_link_up(struct verifier *v, struct verify_link *link, uint64_t now
 
 struct loss {
 	enum verify_loss how;
-	bool was_up, answered;
+	bool was_up, was_connected, answered;
 	struct span culprit; /* whose question or header was answered with host-unknown */
 };
 
@@ -295,6 +300,7 @@ static bool claim_may_wait(const struct claim *c, const struct loss *loss)
 static void claim_lost_link(struct verifier *v, struct claim *c, const struct loss *loss)
 {
 	if (loss->how == LOSS_UNREACHABLE) {
+		c->reached |= loss->was_connected;
 		claim_part(v, c);
 		c->candidate++;
 		claim_advance(v, c);
@@ -327,7 +333,8 @@ void verifier_link_down(struct verifier *v, struct verify_link *link, enum verif
 	uint64_t now)
 {
 	struct endpoint *e = link->endpoint;
-	struct loss loss = { .how = how, .was_up = link->up, .answered = link->answers > 0 };
+	struct loss loss = { .how = how, .was_up = link->up, .was_connected = link->connected,
+		.answered = link->answers > 0 };
 	struct span culprit = link_culprit(link);
 	char name[LIMIT_DOMAIN];
 
@@ -340,8 +347,10 @@ void verifier_link_down(struct verifier *v, struct verify_link *link, enum verif
 	e->pins++;
 	list_del(&link->idle);
 	e->link = NULL;
-	if (loss.how == LOSS_UNREACHABLE)
+	if (loss.how == LOSS_UNREACHABLE) {
+		e->reached = loss.was_connected;
 		endpoint_failed(&v->endpoints, e, now);
+	}
 	if (loss.how == LOSS_HOST_UNKNOWN)
 		endpoint_set_apart(&v->endpoints, &e->addr, loss.culprit, now);
 	endpoint_lost_link(v, e, &loss);
@@ -397,8 +406,8 @@ static enum verify_outcome claim_expired(const struct claim *c)
 {
 	struct verify_link *link = c->endpoint ? c->endpoint->link : NULL;
 
-	if (!link || !link->up)
-		return VERIFY_UNREACHABLE;
+	if (!link || !link->connected)
+		return c->reached ? VERIFY_TIMEOUT : VERIFY_UNREACHABLE;
 	if (c->state == CLAIM_ASKED) {
 		link->orphans++;
 		link->silent = true;

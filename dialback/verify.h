@@ -149,12 +149,16 @@ enum verify_resolution {
 void verifier_resolved(struct verifier *v, uint64_t cookie, enum verify_resolution how,
 	const struct addr *addrs, unsigned n, uint64_t now);
 
+/* TCP is up, the stream not yet: what goes wrong from here on is remote-server-timeout (2.4). */
+void verifier_link_connected(struct verify_link *link);
+
 /* The stream is negotiated: questions may be sent. */
 void verifier_link_up(struct verifier *v, struct verify_link *link, uint64_t now);
 
 enum verify_loss {
 	LOSS_UNREACHABLE, /* before it was up: refused, timed out, no stream: next address, and
-			   * this one is not dialled again for HOLD_TRANSIENT_MS */
+			   * this one is not dialled again for HOLD_TRANSIENT_MS; the
+			   * outcome depends on whether any address was connected */
 	LOSS_HOST_UNKNOWN, /* stream error host-unknown or host-gone */
 	LOSS_TLS_REQUIRED, /* it insists on TLS */
 	LOSS_CLOSED, /* it was up and ended, or failed in another way */

@@ -428,7 +428,11 @@ bool conn_write(struct conn *c, const struct span *pieces, unsigned n, unsigned 
 
 bool conn_say(struct conn *c, struct span s)
 {
-	return !conn_closing(c) && append(c, &s, 1);
+	if (conn_closing(c) || !append(c, &s, 1))
+		return false;
+	if (c->out.bytes > c->queue_max)
+		c->blocked = true;
+	return true;
 }
 
 void conn_pause(struct conn *c)

@@ -32,7 +32,7 @@ struct conn_ops {
 	void (*connected)(struct conn *c);
 	/* Bytes came; p[n .. n + BUFRING_PAD) is readable; gone when the call returns. */
 	void (*input)(struct conn *c, char *p, size_t n);
-	/* conn_write had failed; now the queue has fallen to a quarter of queue_max, or the
+	/* conn_write had failed or the queue exceeded queue_max; now the queue has fallen to a quarter of queue_max, or the
 	 * worker's budget has room again. May be NULL. */
 	void (*writable)(struct conn *c);
 	/* The connection is no more: err is 0 after an orderly end, else -errno; why is static
@@ -93,8 +93,8 @@ enum conn_write_flag {
 
 /* Appends all pieces or none. False: over the bound, out of memory, or closing. */
 bool conn_write(struct conn *c, const struct span *pieces, unsigned n, unsigned flags) MUST_CHECK;
-/* What a stream says of itself (headers, results, errors): not subject to queue_max. False only
- * without memory or after conn_close. */
+/* What a stream says of itself (headers, results, errors): not refused by queue_max, but beyond it
+ * `writable` will come. False only without memory or after conn_close. */
 bool conn_say(struct conn *c, struct span s);
 
 void conn_pause(struct conn *c); /* no more input until conn_resume */

@@ -399,11 +399,9 @@ unsigned uring_turn(struct uring *u, uint32_t wait_ms, unsigned max_completions,
 
 	enter_check(u, turn_enter(u, wait_ms));
 	u->stats.overflows = *u->ring.cq.koverflow;
-	while (done < max_completions && completion_take(u, &cqe)) {
+	while (done < max_completions && !(full && full(ctx)) && completion_take(u, &cqe)) {
 		completion_dispatch(u, &cqe);
 		done++;
-		if (full && full(ctx))
-			break;
 	}
 	return done;
 }

@@ -85,8 +85,8 @@ void uring_cancel(struct uring *u, enum uring_op op, struct uring_tag tag);
 
 /*
  * The one enter of a turn: submits, waits for a completion at most wait_ms (0: does not wait),
- * then hands at most max_completions to their handlers. `full`: returns true to stop early
- * (a turn's budget of bytes is used up); may be NULL. Returns the number handled.
+ * then hands at most max_completions to their handlers. `full` is asked before each of them: true
+ * stops early (a turn's budget of bytes is used up); may be NULL. Returns the number handled.
  */
 unsigned uring_turn(struct uring *u, uint32_t wait_ms, unsigned max_completions,
 	bool (*full)(void *ctx), void *ctx);

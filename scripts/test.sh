@@ -9,7 +9,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 reports=$PWD/build/reports
-options=()
+options=(-DSLUICE_TESTS=ON) # quickstart.sh leaves a build folder without them
 reported=()
 
 step() { printf '\n== %s\n' "$*"; }

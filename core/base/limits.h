@@ -64,9 +64,10 @@
 
 /* -- connections and queues, per worker -- */
 #define LIMIT_CONNS 65536 /* --max-conns */
-#define LIMIT_BACKEND_CONNS 16384 /* --max-backend-conns */
+#define LIMIT_CONNS_RESERVE 1024 /* of them, at most, kept for backends and for verification */
 #define LIMIT_UNAUTH_PER_IP 1024 /* --max-unauth-per-ip */
 #define LIMIT_QUEUE_BYTES (1u << 20) /* --queue-bytes, per destination */
+#define LIMIT_ANSWERS 65536 /* bytes of answers a peer may leave unread: then it is not read */
 #define LIMIT_MEM_BUDGET (1u << 30) /* --mem-budget, all queues of a worker */
 #define LIMIT_TURN_BYTES 262144 /* input handled in one loop turn */
 #define LIMIT_TURN_COMPLETIONS 512

@@ -179,6 +179,14 @@ static inline void remote_header_seen(struct tap *t, const char *from, const cha
 	tap_expect(t, versioned ? "' version='1.0' xml:lang='en'>" : "'>");
 }
 
+static inline void features_seen(struct tap *t)
+{
+	tap_expect(t, "<stream:features><dialback xmlns='urn:xmpp:features:dialback'><errors/>"
+		      "</dialback><limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>%u</max-bytes>"
+		      "<idle-seconds>1200</idle-seconds></limits></stream:features>",
+		(unsigned)rig.config.max_stanza);
+}
+
 /* Header, response header (B2) and features. */
 static inline struct tap *remote_open(const char *from, const char *to)
 {
@@ -187,7 +195,7 @@ static inline struct tap *remote_open(const char *from, const char *to)
 	tap_say(t, DECLARATION "<stream:stream " HEADER_NS " from='%s' to='%s' version='1.0'>",
 		from, to);
 	remote_header_seen(t, to, from, true);
-	tap_expect(t, FEATURES);
+	features_seen(t);
 	return t;
 }
 
@@ -257,12 +265,14 @@ static inline void remote_sync(struct tap *t)
 	tap_expect(t, "<db:verify from='" L1 "' to='" R1 "' id='sync%u' type='invalid'/>", n);
 }
 
-/* The router refuses the stream: its own header (O-23), then this error. */
-#define remote_refused(t, condition)                                                               \
+/* The router refuses the stream: its own header (O-23), to `to` as far as that could be read, and
+ * with a version if the peer's had one; then this error. */
+#define remote_refused_as(t, to, versioned, condition)                                             \
 	do {                                                                                       \
-		remote_header_seen(t, ROUTER, NULL, true);                                         \
+		remote_header_seen(t, ROUTER, to, versioned);                                      \
 		tap_expect_error(t, condition);                                                    \
 	} while (0)
+#define remote_refused(t, condition) remote_refused_as(t, NULL, true, condition)
 
 /* -- backends -- */
 

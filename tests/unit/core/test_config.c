@@ -84,7 +84,7 @@ Test(config, defaults)
 	cr_expect_eq(c.max_unauth_per_ip, LIMIT_UNAUTH_PER_IP);
 	cr_expect_eq(c.queue_bytes, LIMIT_QUEUE_BYTES);
 	cr_expect_eq(c.mem_budget, LIMIT_MEM_BUDGET);
-	cr_expect_eq(c.drain_ms, 5000);
+	cr_expect_eq(c.drain_ms, 10000);
 	cr_expect_eq(c.log_format, LOG_TEXT);
 	cr_expect_eq(c.log_level, LOG_INFO);
 	cr_expect_not(c.check);

@@ -29,7 +29,7 @@ static const char *verdict(struct fixture *fx, const char *xml)
 	cr_assert_eq(scan(fx->scan, buf, strlen(buf), &f), SCAN_HEADER, "%s", xml);
 	e = element_parse_header(fx->parser, span_of(f.p, f.len), &fx->why);
 	cr_assert(e, "%s: %s", xml, fx->why);
-	return header_read(&fx->h, e, fx->scan, &fx->why);
+	return header_read(&fx->h, e, fx->scan, HEADER_INITIAL, &fx->why);
 }
 
 static void done(struct fixture *fx)

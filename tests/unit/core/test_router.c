@@ -35,7 +35,7 @@ static struct tap *proven_with(const char *attributes)
 	tap_say(t, "<stream:stream " HEADER_NS " %s from='" R1 "' to='" L1 "' version='1.0'>",
 		attributes);
 	remote_header_seen(t, L1, R1, true);
-	tap_expect(t, FEATURES);
+	features_seen(t);
 	remote_prove(t, R1, L1);
 	return t;
 }
