@@ -167,18 +167,13 @@ static void component_frame(struct stream *s, const struct frame *f)
 			component_handshake(c, f);
 		return;
 	}
-	if (f->flags & FRAME_CONTENT_NS) {
-		stream_fail(s, "invalid-namespace", NULL, "a stanza of another kind of stream");
+	if (!stream_admits(s, f))
 		return;
-	}
 	switch (f->kind) {
 	case FRAME_MESSAGE:
 	case FRAME_PRESENCE:
 	case FRAME_IQ:
-		if (f->flags & FRAME_PREFIXED)
-			stream_fail(s, "bad-namespace-prefix", NULL, "a stanza with a prefix");
-		else
-			router_from_backend(c, f);
+		router_from_backend(c, f);
 		break;
 	case FRAME_STREAM:
 		STATS_INC(&s->w->stats, stream_errors_received);

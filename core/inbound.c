@@ -189,18 +189,13 @@ static void inbound_frame(struct stream *s, const struct frame *f)
 {
 	struct inbound *in = container_of(s, struct inbound, s);
 
-	if (f->flags & FRAME_CONTENT_NS) {
-		stream_fail(s, "invalid-namespace", NULL, "a stanza of another kind of stream");
+	if (!stream_admits(s, f))
 		return;
-	}
 	switch (f->kind) {
 	case FRAME_MESSAGE:
 	case FRAME_PRESENCE:
 	case FRAME_IQ:
-		if (f->flags & FRAME_PREFIXED)
-			stream_fail(s, "bad-namespace-prefix", NULL, "a stanza with a prefix");
-		else
-			router_from_outside(in, f);
+		router_from_outside(in, f);
 		break;
 	case FRAME_DIALBACK:
 		claims_element(in, f);

@@ -15,10 +15,12 @@ static void stream_timer(struct timer *t, uint64_t now)
 	struct stream *s = container_of(t, struct stream, timer);
 
 	(void)now;
-	if (s->state >= STREAM_ENDING)
-		conn_close(s->conn, "the peer did not close the stream in time");
-	else
+	if (s->state < STREAM_ENDING)
 		s->ops->timeout(s);
+	else if (conn_queued(s->conn) > 0)
+		conn_close(s->conn, "the peer did not close the stream in time");
+	else /* it has had everything, and its time */
+		conn_abort(s->conn, -ETIMEDOUT, "the peer did not close the stream in time");
 }
 
 bool stream_init(struct stream *s, struct worker *w, struct conn *conn,
@@ -324,6 +326,19 @@ void stream_resume(struct stream *s)
 	}
 	if (!s->paused)
 		conn_resume(s->conn);
+}
+
+bool stream_admits(struct stream *s, const struct frame *f)
+{
+	if (likely(!(f->flags & (FRAME_CONTENT_NS | FRAME_PREFIXED))))
+		return true;
+	if (f->flags & FRAME_CONTENT_NS)
+		stream_fail(s, "invalid-namespace", NULL, "a stanza of another kind of stream");
+	else if (f->kind <= FRAME_IQ)
+		stream_fail(s, "bad-namespace-prefix", NULL, "a stanza with a prefix");
+	else
+		return true;
+	return false;
 }
 
 struct span stream_error_condition(const struct element *e)

@@ -95,6 +95,10 @@ void stream_stop_timer(struct stream *s);
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
+/* Is the element's namespace written as this kind of stream may (rule 8.1)? False: the stream has
+ * been failed. */
+bool stream_admits(struct stream *s, const struct frame *f);
+
 /* The condition of a <stream:error/> that was received: its first child in the namespace of stream
  * errors that is no <text/>; "none" without one. */
 struct span stream_error_condition(const struct element *e);
