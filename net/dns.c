@@ -27,9 +27,6 @@
 #define SOCKET_BUFFER (1 << 20)
 #define SERVERS 16
 #define SLOW_MS 250
-#define SLOW_MAX 1000 /* slow questions out; beyond, they count for the window */
-#define ASKERS_MAX (4u * LIMIT_DNS_WAITING)
-#define CACHE_BYTES ((size_t)LIMIT_DNS_CACHE * 512)
 #define GEN_MASK 0xffffffu
 
 enum entry_state { WAITING, SENT, SLOW, READY, KEPT };
@@ -116,7 +113,7 @@ static void entry_free(struct dns *d, struct entry *e)
 
 static void cache_trim(struct dns *d)
 {
-	while (d->n_kept > 0 && (d->n_kept > LIMIT_DNS_CACHE || d->bytes > CACHE_BYTES)) {
+	while (d->n_kept > 0 && (d->n_kept > LIMIT_DNS_CACHE || d->bytes > LIMIT_DNS_CACHE_BYTES)) {
 		entry_free(d, list_first(&d->kept, struct entry, link));
 		d->n_kept--;
 		d->stats.evicted++;
@@ -266,7 +263,7 @@ static void retry_arm(struct dns *d)
 
 static void slow_mark(struct dns *d)
 {
-	while (!list_empty(&d->sent) && d->n_slow < SLOW_MAX) {
+	while (!list_empty(&d->sent) && d->n_slow < LIMIT_DNS_SLOW) {
 		struct entry *e = list_first(&d->sent, struct entry, link);
 
 		if (d->now < e->when + SLOW_MS)
@@ -290,7 +287,7 @@ static void questions_send(struct dns *d)
 	/* Counted as well, since where every send fails at once the window never fills. */
 	for (unsigned i = 0; i < LIMIT_DNS_WINDOW && may_send(d); i++)
 		question_send(d, list_first(&d->waiting, struct entry, link));
-	if (d->n_waiting > 0 && !may_send(d) && d->n_slow < SLOW_MAX && !timer_armed(&d->pace))
+	if (d->n_waiting > 0 && !may_send(d) && d->n_slow < LIMIT_DNS_SLOW && !timer_armed(&d->pace))
 		timer_set(d->wheel, &d->pace,
 			list_first(&d->sent, struct entry, link)->when + SLOW_MS);
 	retry_arm(d);
@@ -579,7 +576,7 @@ bool dns_ask(struct dns *d, enum dns_type type, const char *name, dns_fn *fn, vo
 		n = 0;
 	for (size_t i = 0; i < n; i++)
 		lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] | 0x20) : name[i];
-	if (d->n_askers >= ASKERS_MAX)
+	if (d->n_askers >= LIMIT_DNS_ASKERS)
 		return false;
 	if (!a && !(a = mem_try_zalloc(sizeof(*a))))
 		return false;

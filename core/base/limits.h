@@ -55,7 +55,10 @@
 /* -- DNS -- */
 #define LIMIT_DNS_WINDOW 100 /* questions in flight per worker */
 #define LIMIT_DNS_WAITING 65536 /* look-ups queued behind that window */
+#define LIMIT_DNS_ASKERS (4 * LIMIT_DNS_WAITING) /* who wait for the answers */
+#define LIMIT_DNS_SLOW 1000 /* questions out for longer than usual, beside that window */
 #define LIMIT_DNS_CACHE 65536 /* names in the cache of one worker */
+#define LIMIT_DNS_CACHE_BYTES (LIMIT_DNS_CACHE * 512) /* and what it may take */
 #define LIMIT_DNS_RECORDS 32 /* records of one answer that are looked at */
 #define LIMIT_DNS_TTL_MIN_S 30
 #define LIMIT_DNS_TTL_MAX_S 3600
