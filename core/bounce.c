@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/bounce.h"
 
-#include "core/base/domain.h"
-#include "xml/jid.h"
+#include "core/stanza.h"
 
 #define NS_STANZAS "urn:ietf:params:xml:ns:xmpp-stanzas"
-#define TYPE_MAX 16 /* bytes; longer than every type that matters */
 
 static const struct {
 	const char *name, *type;
@@ -35,21 +33,6 @@ const char *stanza_error_type(enum stanza_error e)
 	return errors[e].type;
 }
 
-/* Decoded first: type='&#101;rror' is an error too. */
-static bool type_is(const struct frame *f, const char *const *types, size_t n)
-{
-	char text[TYPE_MAX];
-	size_t len;
-
-	if (!f->type.p || !jid_decode(f->type, text, sizeof(text), &len))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (span_is(span_of(text, len), types[i]))
-			return true;
-	}
-	return false;
-}
-
 bool bounce_wanted(const struct frame *f)
 {
 	static const char *const message[] = { "error" };
@@ -58,11 +41,11 @@ bool bounce_wanted(const struct frame *f)
 
 	switch (f->kind) {
 	case FRAME_MESSAGE:
-		return !type_is(f, message, ARRAY_LEN(message));
+		return !stanza_type_is(f, message, ARRAY_LEN(message));
 	case FRAME_IQ:
-		return !type_is(f, iq, ARRAY_LEN(iq));
+		return !stanza_type_is(f, iq, ARRAY_LEN(iq));
 	case FRAME_PRESENCE:
-		return !type_is(f, presence, ARRAY_LEN(presence));
+		return !stanza_type_is(f, presence, ARRAY_LEN(presence));
 	default:
 		return false;
 	}
@@ -73,43 +56,12 @@ static const char *kind_name(const struct frame *f)
 	return f->kind == FRAME_MESSAGE ? "message" : f->kind == FRAME_IQ ? "iq" : "presence";
 }
 
-struct address {
-	char text[LIMIT_JID + 1]; /* what the parts point into */
-	struct jid jid;
-	struct domain domain; /* canonical */
-	bool parts_valid; /* localpart and resource are what RFC 7622 allows */
-};
-
-/* False when there is no address, or it has no valid domain. */
-static bool address_read(struct address *a, struct span raw)
+/* The domain in canonical form (rule 7.6). */
+static void write_address(struct writer *w, const char *name, const struct address *a)
 {
-	size_t len;
+	char text[ADDRESS_TEXT];
 
-	if (!raw.p || !jid_decode(raw, a->text, sizeof(a->text), &len) ||
-		!jid_split(span_of(a->text, len), &a->jid) ||
-		!domain_parse(a->jid.domain, &a->domain))
-		return false;
-	a->parts_valid = jid_parts_valid(&a->jid);
-	return true;
-}
-
-/* local@domain/resource, the domain in canonical form (rule 7.6). */
-static void address_write(struct writer *w, const char *name, const struct address *a)
-{
-	char text[LIMIT_JID + LIMIT_DOMAIN + 4];
-	struct writer plain = WRITER(text);
-
-	if (a->jid.local.p) {
-		writer_raw(&plain, a->jid.local);
-		writer_lit(&plain, "@");
-	}
-	writer_raw(&plain, domain_span(&a->domain));
-	if (a->jid.resource.p) {
-		writer_lit(&plain, "/");
-		writer_raw(&plain, a->jid.resource);
-	}
-	BUG_ON(plain.overflow);
-	writer_attr(w, name, writer_span(&plain));
+	writer_attr(w, name, address_text(a, text));
 }
 
 /*
@@ -123,10 +75,10 @@ static void write_from(struct writer *w, struct span raw_to, struct span by)
 
 	if (!address_read(&to, raw_to))
 		writer_attr_opt(w, "from", by);
-	else if (!to.parts_valid)
+	else if (!jid_parts_valid(&to.jid))
 		writer_attr(w, "from", domain_span(&to.domain));
 	else
-		address_write(w, "from", &to);
+		write_address(w, "from", &to);
 }
 
 /* False when the id is no id: it cannot be given back. */
@@ -169,12 +121,12 @@ bool bounce_write(struct writer *w, const struct frame *f, enum stanza_error e, 
 	BUG_ON(e >= STANZA_ERRORS);
 	/* Nobody to answer, or the router itself: rule 8.5. */
 	if (w->overflow || !bounce_wanted(f) || !address_read(&from, f->from) ||
-		!from.parts_valid || span_eq(domain_span(&from.domain), by))
+		!jid_parts_valid(&from.jid) || span_eq(domain_span(&from.domain), by))
 		return false;
 	writer_lit(w, "<");
 	writer_lit(w, kind_name(f));
 	write_from(w, f->to, by);
-	address_write(w, "to", &from);
+	write_address(w, "to", &from);
 	ok = write_id(w, f->id);
 	writer_attr(w, "type", SPAN_LIT("error"));
 	writer_lit(w, ">");

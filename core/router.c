@@ -1,32 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/router.h"
 
-#include "core/base/domain.h"
 #include "core/base/log.h"
 #include "core/component.h"
 #include "core/inbound.h"
 #include "core/splice.h"
+#include "core/stanza.h"
 #include "core/worker.h"
 #include "dialback/receive.h"
 
 /* A source that fed another route this recently is not paused for one that is full: that would
  * hold up its other pairs. */
 #define MIXED_MS 1000
-
-/* An address that needs more than a look at its raw bytes. */
-struct address {
-	char text[LIMIT_JID + 1]; /* decoded; the parts point into it */
-	struct jid jid;
-	struct domain domain;
-};
-
-static bool address_read(struct address *a, struct span raw)
-{
-	size_t n;
-
-	return jid_decode(raw, a->text, sizeof(a->text), &n) &&
-	       jid_split(span_of(a->text, n), &a->jid) && domain_parse(a->jid.domain, &a->domain);
-}
 
 /* -- bounces -- */
 
@@ -248,8 +233,9 @@ static bool stanza_sound(struct worker *w, const struct frame *f, const struct j
 			"names or namespaces in it that other servers cannot read");
 		return false;
 	}
-	if (f->kind == FRAME_IQ && !span_is(f->type, "get") && !span_is(f->type, "set") &&
-		!span_is(f->type, "result") && !span_is(f->type, "error")) {
+	static const char *const iq[] = { "get", "set", "result", "error" };
+
+	if (f->kind == FRAME_IQ && !stanza_type_is(f, iq, ARRAY_LEN(iq))) {
 		router_bounce(w, f, STANZA_BAD_REQUEST, "an iq needs a type that exists");
 		return false;
 	}
@@ -272,24 +258,14 @@ static void splice_common(struct splice *s, const struct frame *f, const struct 
 		splice_content_ns(s);
 }
 
-/* An address in canonical form, into the worker's scratch. */
-static struct span address_canonical(struct writer *w, const struct address *a)
+/* A canonical address as the value of an attribute, into the worker's scratch. */
+static struct span address_value(struct writer *w, const struct address *a)
 {
-	char text[LIMIT_JID + 2 * LIMIT_DOMAIN];
-	struct writer plain = WRITER(text);
+	char text[ADDRESS_TEXT];
 	size_t start = w->n;
 
-	if (a->jid.local.p) {
-		writer_raw(&plain, a->jid.local);
-		writer_lit(&plain, "@");
-	}
-	writer_raw(&plain, domain_span(&a->domain));
-	if (a->jid.resource.p) {
-		writer_lit(&plain, "/");
-		writer_raw(&plain, a->jid.resource);
-	}
-	writer_attr(w, "", writer_span(&plain)); /* ` ='value'` */
-	return span_of(w->p + start + 3, w->n - start - 4);
+	writer_value(w, address_text(a, text));
+	return span_of(w->p + start, w->n - start);
 }
 
 /*
@@ -301,8 +277,8 @@ static void splice_addresses(struct splice *s, struct worker *w, const struct fr
 {
 	struct writer out = WRITER(w->scratch);
 
-	splice_value(s, f->from, address_canonical(&out, from));
-	splice_value(s, f->to, address_canonical(&out, to));
+	splice_value(s, f->from, address_value(&out, from));
+	splice_value(s, f->to, address_value(&out, to));
 	BUG_ON(out.overflow);
 }
 

@@ -85,12 +85,17 @@ void writer_text(struct writer *w, struct span s)
 	write_escaped(w, s, false);
 }
 
+void writer_value(struct writer *w, struct span value)
+{
+	write_escaped(w, value, true);
+}
+
 void writer_attr(struct writer *w, const char *name, struct span value)
 {
 	writer_lit(w, " ");
 	writer_lit(w, name);
 	writer_lit(w, "='");
-	write_escaped(w, value, true);
+	writer_value(w, value);
 	writer_lit(w, "'");
 }
 

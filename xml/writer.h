@@ -22,6 +22,7 @@ struct writer {
 void writer_raw(struct writer *w, struct span s); /* bytes that are XML already */
 void writer_lit(struct writer *w, const char *s); /* the same from a literal */
 void writer_text(struct writer *w, struct span s); /* character data, escaped */
+void writer_value(struct writer *w, struct span value); /* what stands between the quotes */
 void writer_attr(struct writer *w, const char *name, struct span value); /* " name='value'" */
 /* The same, but nothing when value.p is NULL. */
 void writer_attr_opt(struct writer *w, const char *name, struct span value);
