@@ -178,6 +178,48 @@ Test(hosting, a_domain_moves_to_another_backend)
 	cr_assert(tap_quiet(shop));
 }
 
+/* A verdict of yesterday does not outlive what the operator says today (rows 4 and 6 of 2.4). */
+Test(hosting, a_valid_pair_that_is_blocked_by_a_reload)
+{
+	struct tap *shop, *t;
+
+	rig_start_plain();
+	shop = backend_shop();
+	t = remote_proven(R1, L1);
+	remote_evil(t, "valid");
+	tap_expect(t, "<db:result from='" L1 "' to='" EVIL "' type='valid'/>");
+	remote_kept(t, EVIL, L1, shop);
+	rig_reload(REGISTRY, "peer " EVIL " block\n");
+	remote_kept(t, R1, L1, shop);
+	tap_say(t, MESSAGE("ann@" EVIL, "bob@" L1));
+	tap_expect_error(t, "invalid-from");
+	cr_assert(tap_quiet(shop));
+}
+
+Test(hosting, a_valid_sender_that_becomes_ours_by_a_reload)
+{
+	struct tap *shop, *t;
+
+	rig_start_plain();
+	shop = backend_shop();
+	t = remote_proven(R1, L1);
+	rig_reload(REGISTRY R1 " shop\n", NULL);
+	tap_say(t, MESSAGE("ann@" R1, "bob@" L1));
+	tap_expect_error(t, "not-authorized");
+	cr_assert(tap_quiet(shop));
+}
+
+Test(hosting, a_backend_whose_address_may_no_longer_log_in)
+{
+	struct tap *shop;
+
+	rig_start_plain();
+	shop = backend_shop();
+	rig_reload("backend shop component secret-file=shop.secret from=192.0.2.1\n" L1 " shop\n",
+		NULL);
+	tap_expect_error(shop, "policy-violation");
+}
+
 /* -- backends come and go -- */
 
 Test(hosting, a_backend_that_is_logged_in_is_removed)

@@ -3,6 +3,7 @@
 #include "harness.h"
 
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <stdlib.h>
 
 TestSuite(stream, .fini = rig_stop, .timeout = 60);
@@ -423,4 +424,80 @@ Test(stream, peer_resets_in_the_middle)
 	tap_reset(t);
 	STAT_BECOMES(streams_ended, 1);
 	undisturbed(backend);
+}
+
+/* -- after the end -- */
+
+/* A stream that we ended does not come back to life, and keeps nothing of what still comes. */
+Test(stream, no_xml_after_our_end_ends_the_connection)
+{
+	struct tap *t;
+
+	rig_start_plain();
+	t = remote_open(R1, L1);
+	tap_say(t, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+	tap_expect(t, "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>");
+	tap_say(t, "<<<");
+	tap_expect_end(t);
+}
+
+Test(stream, no_claim_is_taken_after_our_end)
+{
+	struct tap *t;
+
+	rig_start_plain();
+	t = remote_open(R1, L1);
+	tap_say(t, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+	tap_expect(t, "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>");
+	remote_claim(t, R1, L1);
+	tap_say(t, "</stream:stream>");
+	tap_expect_end(t);
+	cr_assert(sham_idle(&rig.near), "nobody was asked");
+}
+
+/* The header comes after we have said goodbye: a drain must not open streams. */
+Test(stream, header_after_our_end_opens_nothing)
+{
+	struct tap *t;
+
+	rig_start_plain();
+	t = tap_dial(rig.port);
+	rig_stat_becomes(__FILE__, __LINE__, &rig.worker.stats.streams_in, "streams_in", 1);
+	rig_tell(CONTROL_DRAIN);
+	remote_header_seen(t, ROUTER, NULL, true);
+	tap_expect(t, "</stream:stream>");
+	tap_say(t, DECLARATION "<stream:stream " HEADER_NS " from='" R1 "' to='" L1
+			       "' version='1.0'><db:verify from='" R1 "' to='" L1
+			       "' id='i'>k</db:verify></stream:stream>");
+	tap_expect_end(t);
+	rig_join();
+}
+
+/* A peer that does not read its answers is not read: its answers are bounded, it is not cut off. */
+Test(stream, unread_answers_pause_the_peer)
+{
+	static const char claim[] = "<db:result from='a.test' to='" NOPE "'>k</db:result>";
+	struct tap *t;
+	uint64_t last;
+	size_t sent = 0, at = 0;
+
+	rig_start_plain();
+	t = tap_dial_small(rig.port, 4096);
+	tap_say(t, DECLARATION "<stream:stream " HEADER_NS " from='" R1 "' to='" L1
+			       "' version='1.0'>");
+	for (last = rig_now(); rig_now() - last < 300;) {
+		size_t n = tap_try_send(t, claim + at, sizeof(claim) - 1 - at);
+
+		if (n == 0) {
+			(void)poll(NULL, 0, 10);
+			continue;
+		}
+		last = rig_now();
+		sent += n;
+		at = (at + n) % (sizeof(claim) - 1);
+		cr_assert_lt(sent, 64u << 20, "it is read without end");
+	}
+	remote_header_seen(t, L1, R1, true);
+	features_seen(t);
+	tap_expect(t, "<db:result from='" NOPE "' to='a.test' type='error'>");
 }
