@@ -48,8 +48,9 @@ static const struct flag table[] = {
 			"a repeatable flag given there replaces the file's whole list." },
 	{ "check", FLAG_CHECK, NULL, FIELD(check), .absent = "off", .group = G_START,
 		.when = "Report on kernel, io_uring, limits, libraries, registry and secrets, and exit: "
-			"0 when the same command would run without it, 78 when not. Use it before "
-			"a first start and before a reload." },
+			"0 when nothing was found that would keep the same command from running, "
+			"78 when something was. It does not try the listeners. Use it before a "
+			"first start and before a reload." },
 	{ "help", FLAG_HELP, NULL, .absent = "off", .group = G_START,
 		.when = "Print this text and exit." },
 	{ "version", FLAG_VERSION, NULL, .absent = "off", .group = G_START,
@@ -85,7 +86,8 @@ static const struct flag table[] = {
 			"each remote domain costs two look-ups or more." },
 	{ "peer", FLAG_PEER, "DOMAIN=ADDR:PORT", LIST(peer), .absent = "none", .group = G_REACH,
 		.when = "Fixed address of a remote domain, instead of DNS; *.DOMAIN for all below it. "
-			"For servers that DNS does not know, and for tests." },
+			"For servers that DNS does not know, and for tests. Your word is taken: it is "
+			"not checked against the addresses and ports that are never dialled." },
 	{ "allow-peer-net", FLAG_NET, "CIDR", LIST(allow_peer_net), .absent = "none",
 		.group = G_REACH,
 		.when = "Let remote domains resolve into this private network. Needed to federate "
@@ -94,7 +96,7 @@ static const struct flag table[] = {
 		.when = "Never dial these addresses, whatever DNS says. For networks of your own that "
 			"have public addresses." },
 	{ "deny-port", FLAG_PORTS, "RANGE", LIST(deny_port), .absent = "none", .group = G_REACH,
-		.when = "Never dial these ports, besides the built-in list (below 1024 but 443, and "
+		.when = "Never dial these ports, whatever DNS says, besides the built-in list (below 1024 but 443, and "
 			"known databases)." },
 
 	{ "secret-file", FLAG_PATH, "FILE", FIELD(secret_file), .absent = "random at start",
@@ -128,19 +130,22 @@ static const struct flag table[] = {
 			"answered resource-constraint." },
 	{ "max-conns", FLAG_SIZE, "N", FIELD(max_conns), .initial = "64K", .unit = "connections",
 		RANGE(1, 1 << 20), .group = G_BOUNDS,
-		.when = "Connections at once, in both directions. Each needs an open file: see --check." },
+		.when = "Connections at once, in both directions. Each needs an open file: see --check. An "
+			"eighth of them, at most 1024, is kept for backends and for verification." },
 	{ "max-unauth-per-ip", FLAG_SIZE, "N", FIELD(max_unauth_per_ip), .initial = "1K",
 		.unit = "streams", RANGE(1, 1 << 20), .group = G_BOUNDS,
-		.when = "Streams without a proven domain from one IPv4 address or IPv6 /64. Lower it "
+		.when = "Streams without a proven domain, and components that have not logged in, from one "
+			"IPv4 address or IPv6 /64. Lower it "
 			"under attack; raise it when many servers share an address." },
 	{ "queue-bytes", FLAG_SIZE, "N", FIELD(queue_bytes), .initial = "1M", .unit = "bytes",
 		RANGE(64 << 10, 1 << 30), .group = G_BOUNDS,
-		.when = "What waits for one destination before senders get resource-constraint. Raise "
-			"it for backends that pause often. Not less than --max-stanza." },
+		.when = "What waits for one backend before a stream that feeds only it is paused and the "
+			"stanzas of others get resource-constraint; also what is kept while it is "
+			"down. Raise it for backends that pause often. Not less than --max-stanza." },
 	{ "mem-budget", FLAG_SIZE, "N", FIELD(mem_budget), .initial = "1G", .unit = "bytes",
 		RANGE(1 << 20, UINT64_C(1) << 40), .group = G_BOUNDS,
-		.when = "All queues together. Set it to what the host can spare. Not less than "
-			"--queue-bytes." },
+		.when = "All output queues together, without stanzas kept for backends that are down. Set "
+			"it to what the host can spare. Not less than --queue-bytes." },
 	{ "drain-ms", FLAG_MS, "N", FIELD(drain_ms), .initial = "10000", .unit = "milliseconds",
 		RANGE(0, 600000), .group = G_BOUNDS,
 		.when = "How long SIGTERM waits for queues to empty. Less than what the service "

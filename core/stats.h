@@ -2,7 +2,7 @@
 /*
  * Counters of one worker. The owner adds, anyone reads: relaxed, monotonic since
  * the start, no lock and no shared line written by two threads. One table gives
- * the fields, their names in the log and their meaning in docs/operations.md.
+ * the fields, their names in the log and, below, their meaning.
  */
 #ifndef SLUICE_CORE_STATS_H
 #define SLUICE_CORE_STATS_H

@@ -2,8 +2,8 @@
 /*
  * Every bound on what a peer, a backend or a resolver can drive. What an
  * operator may set has a flag of its own, for which the value here is the
- * default (core/config.c); the rest is fixed. Rule numbers refer to
- * docs/protocol.md and, for XML, to docs/xml.md.
+ * default (core/config.c); the rest is fixed. Rule numbers are
+ * those of docs/protocol.md.
  */
 #ifndef SLUICE_LIMITS_H
 #define SLUICE_LIMITS_H

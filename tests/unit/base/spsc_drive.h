@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Two threads on one ring, with the doorbell of the workers (io_uring.md B12):
+ * Two threads on one ring, with the doorbell of the workers:
  * shared by the unit test and a program that ThreadSanitizer can run.
  */
 #ifndef SLUICE_TEST_SPSC_DRIVE_H
