@@ -36,6 +36,8 @@ void component_review(struct component *c, const struct registry *was)
 	const struct backend *now = component_backend(c);
 	const struct backend *old = registry_backend_named(was, c->backend);
 
+	if (!component_open(c))
+		return;
 	if (!now || now->link != LINK_COMPONENT)
 		stream_fail(&c->s, "host-gone", NULL, "its backend was taken out of the registry");
 	else if (!backend_admits(now, conn_peer(c->s.conn)))
@@ -139,8 +141,13 @@ static void component_handshake(struct component *c, const struct frame *f)
 
 	if (!e)
 		return;
-	if (!element_is(e, NS_COMPONENT, "handshake") || !b) {
+	if (!element_is(e, NS_COMPONENT, "handshake")) {
 		component_refuse(c, "not-authorized", "something else than the handshake");
+		return;
+	}
+	/* A reload may have come between header and handshake. */
+	if (!b || b->link != LINK_COMPONENT || !backend_admits(b, conn_peer(c->s.conn))) {
+		component_refuse(c, "host-gone", "its backend was taken out of the registry");
 		return;
 	}
 	key_handshake(span_str(c->id), span_str(b->secret), want);
@@ -264,6 +271,7 @@ static void component_closed(struct stream *s, int err, const char *why)
 
 static const struct stream_ops component_ops = {
 	.kind = "component",
+	.forwards = true,
 	.header = component_header,
 	.frame = component_frame,
 	.open = component_open_stream,

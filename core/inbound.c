@@ -254,6 +254,9 @@ static void inbound_ended(struct stream *s)
 	struct inbound *in = container_of(s, struct inbound, s);
 
 	verifier_cancel_all(s->w->verifier, &in->asker);
+	/* No claim is left that would resume it, and the peer's own end must be read. */
+	if (in->pausing & PAUSE_CLAIMS && list_empty(&in->resume))
+		list_add_tail(&s->w->resumable, &in->resume);
 }
 
 static void inbound_closed(struct stream *s, int err, const char *why)

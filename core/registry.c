@@ -8,7 +8,6 @@
 #include "core/base/mem.h"
 #include "core/lines.h"
 
-
 /* -- names, numbered in the order in which they came -- */
 
 struct name {

@@ -130,14 +130,24 @@ static void route_free(struct route *r)
 	route_return_parked(r, true, r->w->now);
 	route_wake(r, false);
 	timer_stop(&r->expiry);
+	for (unsigned i = 0; i < r->w->routes->n_backends; i++)
+		if (r->w->routes->by_backend[i] == r)
+			r->w->routes->by_backend[i] = NULL;
 	list_del(&r->link);
 	list_del(&r->roomy);
 	mem_free(r);
 }
 
+void routes_return_parked(struct routes *rs)
+{
+	list_each(l, &rs->all)
+		route_return_parked(container_of(l, struct route, link), true, rs->w->now);
+}
+
 void routes_free(struct routes *rs)
 {
-	/* What is returned may find its sender's route, and make it. */
+	/* While all routes exist: what is returned looks for its sender's. */
+	routes_return_parked(rs);
 	while (!list_empty(&rs->all))
 		route_free(list_first(&rs->all, struct route, link));
 	mem_free(rs->by_backend);
@@ -162,12 +172,6 @@ struct route *route_of(struct routes *rs, const struct backend *b)
 	if (!*cached)
 		*cached = route_named(rs, b->name);
 	return *cached;
-}
-
-void routes_return_parked(struct routes *rs)
-{
-	list_each(l, &rs->all)
-		route_return_parked(container_of(l, struct route, link), true, rs->w->now);
 }
 
 void routes_reload(struct routes *rs, const struct registry *was)

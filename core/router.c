@@ -21,7 +21,7 @@ static void bounce_to_backend(struct worker *w, const struct backend *b, struct 
 	bool full;
 
 	/* While we drain nobody will log in any more: what is not sent now never is. */
-	if (r && (route_link(r) || !w->draining) &&
+	if (r && (!w->draining || (route_link(r) && component_open(route_link(r)))) &&
 		route_stanza(r, &bounce, 1, false, &full) != ROUTE_FULL)
 		STATS_INC(&w->stats, bounced);
 	else
@@ -228,13 +228,13 @@ static struct route *pair_route(struct inbound *in, const struct frame *f, struc
 static bool stanza_sound(struct worker *w, const struct frame *f, const struct jid *from,
 	const struct jid *to)
 {
+	static const char *const iq[] = { "get", "set", "result", "error" };
+
 	if (unlikely(f->flags & FRAME_UNSAFE)) {
 		router_bounce(w, f, STANZA_POLICY_VIOLATION,
 			"names or namespaces in it that other servers cannot read");
 		return false;
 	}
-	static const char *const iq[] = { "get", "set", "result", "error" };
-
 	if (f->kind == FRAME_IQ && !stanza_type_is(f, iq, ARRAY_LEN(iq))) {
 		router_bounce(w, f, STANZA_BAD_REQUEST, "an iq needs a type that exists");
 		return false;

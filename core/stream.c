@@ -15,9 +15,11 @@ static void stream_timer(struct timer *t, uint64_t now)
 	struct stream *s = container_of(t, struct stream, timer);
 
 	(void)now;
+	if (s->state == STREAM_GONE)
+		return; /* the connection is ending, in its own time */
 	if (s->state < STREAM_ENDING)
 		s->ops->timeout(s);
-	else if (conn_queued(s->conn) > 0)
+	else if (s->ops->forwards || conn_queued(s->conn) > 0)
 		conn_close(s->conn, "the peer did not close the stream in time");
 	else /* it has had everything, and its time */
 		conn_abort(s->conn, -ETIMEDOUT, "the peer did not close the stream in time");

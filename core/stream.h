@@ -31,6 +31,7 @@ enum stream_state { STREAM_OPENING, STREAM_OPEN, STREAM_ENDING, STREAM_FAILED, S
 
 struct stream_ops {
 	const char *kind; /* for the log */
+	bool forwards; /* stanzas go out on it: what the kernel has of them gets time to arrive */
 	/* The peer's header was parsed. The kind answers, fails or ends the stream. */
 	void (*header)(struct stream *s, const struct element *e);
 	/* One depth-1 element; f and what it points to are gone when this returns. */

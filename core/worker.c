@@ -15,6 +15,8 @@
 #define INBOX_MESSAGES 16
 #define MAX_SLEEP_MS 1000 /* so that a lost wake-up costs a second and not the router */
 
+static const char going_down[] = "the router is shutting down";
+
 static const struct resolve_service xmpp_service = {
 	.label = "_xmpp-server._tcp",
 	.direct_label = "_xmpps-server._tcp",
@@ -88,12 +90,13 @@ static void worker_drain(struct worker *w)
 	w->drain_until = w->now + w->config->drain_ms;
 	w->links_until = w->now + w->config->drain_ms / 2;
 	listeners_stop(w->listeners);
-	list_each_safe(l, tmp, &w->streams) {
-		struct stream *s = container_of(l, struct stream, link);
-
-		if (!component_of(s))
-			stream_end(s, "the router is shutting down");
-	}
+	/* Before the streams to authorities: the loss of one would be answered as a failed pair. */
+	list_each(l, &w->streams)
+		if (inbound_of(container_of(l, struct stream, link)))
+			stream_end(container_of(l, struct stream, link), going_down);
+	list_each(l, &w->streams)
+		if (!component_of(container_of(l, struct stream, link)))
+			stream_end(container_of(l, struct stream, link), going_down);
 }
 
 /* True when all streams are gone, or time is up. Backends keep their links while a peer may still
@@ -107,8 +110,7 @@ static bool worker_drained(struct worker *w)
 	if (!others || w->now >= w->links_until) {
 		routes_return_parked(w->routes);
 		list_each(l, &w->streams)
-			stream_end(container_of(l, struct stream, link),
-				"the router is shutting down");
+			stream_end(container_of(l, struct stream, link), going_down);
 	}
 	return conns_count(w->conns) == 0 || w->now >= w->drain_until;
 }
@@ -248,10 +250,8 @@ static bool worker_open(struct worker *w)
 static void worker_abort_streams(struct worker *w)
 {
 	for (unsigned turn = 0; turn < 100 && conns_count(w->conns) > 0; turn++) {
-		list_each_safe(l, tmp, &w->streams) {
-			conn_abort(container_of(l, struct stream, link)->conn, 0,
-				"the router is shutting down");
-		}
+		list_each(l, &w->streams)
+			conn_abort(container_of(l, struct stream, link)->conn, 0, going_down);
 		conns_flush(w->conns, w->now);
 		uring_turn(w->ring, 10, LIMIT_TURN_COMPLETIONS, NULL, NULL);
 		w->now = clock_ms();
@@ -260,6 +260,8 @@ static void worker_abort_streams(struct worker *w)
 
 static void worker_close(struct worker *w)
 {
+	struct uring *ring;
+
 	if (w->conns)
 		worker_abort_streams(w);
 	if (w->listeners)
@@ -282,8 +284,12 @@ static void worker_close(struct worker *w)
 		conns_free(w->conns);
 	if (w->wheel)
 		timer_wheel_free(w->wheel);
-	if (w->ring)
-		uring_close(w->ring);
+	pthread_mutex_lock(&w->lock);
+	ring = w->ring;
+	w->ring = NULL; /* from here on nobody is told anything */
+	pthread_mutex_unlock(&w->lock);
+	if (ring)
+		uring_close(ring);
 }
 
 static void worker_report(struct worker *w, enum worker_start how)
@@ -352,19 +358,34 @@ bool worker_start(struct worker *w, unsigned number, const struct config *config
 
 bool worker_tell(struct worker *w, const struct control *c)
 {
-	struct control *slot = spsc_reserve(w->inbox);
+	struct control *slot = NULL;
+	bool gone;
 
-	if (!slot)
-		return false;
-	*slot = *c;
-	(void)spsc_publish(w->inbox);
-	uring_wake(w->ring);
-	return true;
+	pthread_mutex_lock(&w->lock);
+	gone = !w->ring;
+	if (!gone)
+		slot = spsc_reserve(w->inbox);
+	if (slot) {
+		*slot = *c;
+		(void)spsc_publish(w->inbox);
+		uring_wake(w->ring);
+	}
+	pthread_mutex_unlock(&w->lock);
+	if (gone && c->what == CONTROL_HOSTING)
+		hosting_release(c->hosting);
+	return gone || slot;
 }
 
 void worker_join(struct worker *w)
 {
+	const struct control *c;
+
 	pthread_join(w->thread, NULL);
+	while ((c = spsc_peek(w->inbox))) { /* told, and not heard any more */
+		if (c->what == CONTROL_HOSTING)
+			hosting_release(c->hosting);
+		spsc_release(w->inbox);
+	}
 	hosting_release(w->hosting);
 	spsc_free(w->inbox);
 	pthread_cond_destroy(&w->started);

@@ -69,7 +69,7 @@ struct worker {
 	/* the thread, and what the control thread may touch */
 	pthread_t thread;
 	struct spsc *inbox; /* struct control */
-	pthread_mutex_t lock; /* of start, and only until it runs */
+	pthread_mutex_t lock; /* of start, and of ring while others may ring it */
 	pthread_cond_t started;
 	enum worker_start start;
 	struct uring_failure refused;
@@ -85,7 +85,8 @@ bool worker_start(struct worker *w, unsigned number, const struct config *config
 	const struct resolve_rules *rules, const struct secrets *secrets, struct hosting *hosting,
 	int *exit_code);
 
-/* Control thread. False when the worker is too far behind: try again. */
+/* Control thread. False when the worker is too far behind: try again. One that has ended is told
+ * nothing, which is no failure. */
 bool worker_tell(struct worker *w, const struct control *c);
 /* Any thread. Has its loop ended? */
 static inline bool worker_ended(const struct worker *w)

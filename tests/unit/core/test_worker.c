@@ -360,3 +360,42 @@ Test(worker, T_K22_log_holds_no_key_and_no_secret)
 	cr_assert_null(strstr(log, SHOP_SECRET));
 	free(log);
 }
+
+/* Stanzas of one backend wait for another that does not read, and time is up: what is left goes
+ * back while every route still exists. */
+Test(worker, drain_with_a_full_queue_between_backends)
+{
+	static char body[9000];
+	struct tap *shop, *bank;
+
+	memset(body, 'x', sizeof(body) - 1);
+	rig_start("--drain-ms", "300", "--queue-bytes", "524288", NULL);
+	shop = backend_shop();
+	bank = backend_login_small(L2, BANK_SECRET);
+	while (STAT(bounced) == 0)
+		tap_say(shop, "<message from='a@" L1 "' to='b@" L2 "'><body>%s</body></message>",
+			body);
+	rig_tell(CONTROL_DRAIN);
+	rig_join();
+	cr_assert_not_null(bank);
+}
+
+/* Its claims are gone with the stream, so none of them can wake it: its end must be read all the
+ * same. */
+Test(worker, drain_of_a_stream_that_waits_for_its_claims)
+{
+	struct tap *t;
+	uint64_t begin;
+
+	rig_start_plain();
+	t = remote_open(R1, L1);
+	for (unsigned i = 0; i < LIMIT_UNPROVEN_CLAIMS + 50; i++)
+		tap_say(t, "<db:result from='d%u.bulk.test' to='" L1 "'>" KEY "</db:result>", i);
+	STAT_BECOMES(claims, LIMIT_UNPROVEN_CLAIMS);
+	begin = rig_now();
+	rig_tell(CONTROL_DRAIN);
+	tap_expect(t, "</stream:stream>");
+	tap_say(t, "</stream:stream>");
+	tap_expect_end(t);
+	cr_assert_lt(rig_now() - begin, TIMEOUT_CLOSE_MS);
+}
