@@ -203,14 +203,14 @@ static const char *outcome_text(enum verify_outcome o)
 	return text[o];
 }
 
-static void claim_log(const struct inbound *in, const struct claim *c,
-	enum verify_outcome outcome, const struct addr *authority)
+static void claim_log(const struct inbound *in, const struct claim *c, enum verify_outcome outcome,
+	const struct addr *authority)
 {
 	char peer[ADDR_TEXT], as[ADDR_TEXT] = "";
 	enum log_level level = outcome == VERIFY_VALID ? LOG_DEBUG : LOG_WARN;
-	const char *event = outcome == VERIFY_VALID	? "pair-valid"
-			    : outcome == VERIFY_INVALID ? "pair-invalid"
-							: "pair-refused";
+	const char *event = outcome == VERIFY_VALID ? "pair-valid"
+		: outcome == VERIFY_INVALID	    ? "pair-invalid"
+						    : "pair-refused";
 
 	if (!log_enabled(level))
 		return;
@@ -257,8 +257,8 @@ static void verify_request(struct inbound *in, const struct request *rq, struct 
 	struct span receiving = rq->from.len ? domain_span(&rq->from) : SPAN_NONE;
 	struct span originating = rq->to.len ? domain_span(&rq->to) : SPAN_NONE;
 	bool hosted = rq->to.len && hosting_serves(w->hosting, originating);
-	enum authority_answer a = authority_check(w->authority, w->secrets, receiving,
-		originating, id, span_trim(rq->e->text), hosted, conn_peer(in->s.conn), w->now);
+	enum authority_answer a = authority_check(w->authority, w->secrets, receiving, originating,
+		id, span_trim(rq->e->text), hosted, conn_peer(in->s.conn), w->now);
 
 	in->asked = w->now;
 	if (a == AUTHORITY_WITHHELD) {
@@ -267,7 +267,7 @@ static void verify_request(struct inbound *in, const struct request *rq, struct 
 	}
 	STATS_INC(&w->stats, verify_answered);
 	answer_write(in, "db:verify", rq->raw_to, rq->raw_from, id,
-		a == AUTHORITY_VALID	       ? "valid"
+		a == AUTHORITY_VALID		 ? "valid"
 			: a == AUTHORITY_INVALID ? "invalid"
 						 : NULL,
 		DB_ITEM_NOT_FOUND);
@@ -322,8 +322,7 @@ void claims_element(struct inbound *in, const struct frame *f)
 	}
 	request_read(&rq, e);
 	if (rq.raw_from.n == 0 || rq.raw_to.n == 0 || rq.raw_from.n > SPELLING_MAX ||
-		rq.raw_to.n > SPELLING_MAX ||
-		(result && (rq.from.len == 0 || rq.to.len == 0))) {
+		rq.raw_to.n > SPELLING_MAX || (result && (rq.from.len == 0 || rq.to.len == 0))) {
 		stream_fail(&in->s, "improper-addressing", NULL,
 			"a dialback element without two domains");
 		return;

@@ -23,7 +23,7 @@ bool component_open(const struct component *c)
 bool component_write(struct component *c, const struct span *pieces, unsigned n, bool force)
 {
 	return component_open(c) &&
-	       conn_write(c->s.conn, pieces, n, CONN_STANZA | (force ? CONN_FORCE : 0));
+		conn_write(c->s.conn, pieces, n, CONN_STANZA | (force ? CONN_FORCE : 0));
 }
 
 static const struct backend *component_backend(const struct component *c)
@@ -52,8 +52,9 @@ static void component_say_header(struct component *c, struct span domain)
 	char buf[LIMIT_DOMAIN * 6 + 512];
 	struct writer w = WRITER(buf);
 
-	writer_lit(&w, "<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT
-		       "' xmlns:stream='" NS_STREAMS "'");
+	writer_lit(&w,
+		"<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT
+		"' xmlns:stream='" NS_STREAMS "'");
 	writer_attr(&w, "from", domain);
 	writer_attr(&w, "id", span_str(c->id));
 	writer_lit(&w, ">");

@@ -129,7 +129,8 @@ static void control_wait(struct router *r, const sigset_t *signals)
 
 	while (!worker_ended(&r->worker)) {
 		const struct timespec tick = { .tv_nsec = 50000000 };
-		int sig = draining ? sigtimedwait(signals, NULL, &tick) : sigwaitinfo(signals, NULL);
+		int sig = draining ? sigtimedwait(signals, NULL, &tick)
+				   : sigwaitinfo(signals, NULL);
 
 		if (sig == SIGHUP && !draining)
 			control_reload(r);
@@ -139,7 +140,8 @@ static void control_wait(struct router *r, const sigset_t *signals)
 			LOG(LOG_INFO, "stopping",
 				draining ? "told twice: stopping at once"
 					 : "draining streams (--drain-ms)");
-			tell(r, (struct control){
+			tell(r,
+				(struct control){
 					.what = draining ? CONTROL_ABORT : CONTROL_DRAIN });
 			draining = true;
 		}

@@ -62,8 +62,7 @@ static void inbound_room(struct route_waiter *waiter)
 
 /* -- header -- */
 
-static void inbound_say_header(struct inbound *in, struct span from, struct span to,
-	bool versioned)
+static void inbound_say_header(struct inbound *in, struct span from, struct span to, bool versioned)
 {
 	char buf[2 * LIMIT_DOMAIN * 6 + 512];
 	struct writer w = WRITER(buf);
@@ -81,8 +80,9 @@ static void inbound_say_features(struct inbound *in, bool versioned)
 
 	if (!versioned)
 		return;
-	writer_lit(&w, "<stream:features><dialback xmlns='urn:xmpp:features:dialback'><errors/>"
-		       "</dialback><limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>");
+	writer_lit(&w,
+		"<stream:features><dialback xmlns='urn:xmpp:features:dialback'><errors/>"
+		"</dialback><limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>");
 	writer_u64(&w, in->s.w->config->max_stanza);
 	writer_lit(&w, "</max-bytes><idle-seconds>");
 	writer_u64(&w, TIMEOUT_IDLE_IN_MS / 1000);
@@ -159,8 +159,8 @@ static void inbound_foreign(struct inbound *in, const struct frame *f)
 	} else if (element_is(e, NS_TLS, "starttls")) {
 		inbound_refuse_tls(&in->s);
 	} else if (element_is(e, NS_SASL, "auth")) {
-		stream_say(&in->s, SPAN_LIT("<failure xmlns='" NS_SASL
-					    "'><encryption-required/></failure>"));
+		stream_say(&in->s,
+			SPAN_LIT("<failure xmlns='" NS_SASL "'><encryption-required/></failure>"));
 	} else {
 		STATS_INC(&in->s.w->stats, ignored_elements);
 	}
@@ -180,8 +180,7 @@ static void inbound_stream_element(struct inbound *in, const struct frame *f)
 	STATS_INC(&in->s.w->stats, stream_errors_received);
 	addr_format(conn_peer(in->s.conn), peer);
 	LOG(LOG_WARN, "stream-error-received", "the peer ended its stream with an error",
-		LF_STR("peer", peer),
-		LF_SPAN("condition", stream_error_condition(e)));
+		LF_STR("peer", peer), LF_SPAN("condition", stream_error_condition(e)));
 	stream_end(&in->s, "the peer sent a stream error");
 }
 
@@ -226,8 +225,8 @@ static void inbound_unauthenticated(struct inbound *in)
 	} else if (in->strict_close) {
 		stream_end(&in->s, "no pair became valid after an invalid key");
 	} else if (waiting || now - latest < TIMEOUT_UNAUTH_MS) {
-		stream_set_timer(&in->s, waiting ? TIMEOUT_UNAUTH_MS
-						 : latest + TIMEOUT_UNAUTH_MS - now);
+		stream_set_timer(&in->s,
+			waiting ? TIMEOUT_UNAUTH_MS : latest + TIMEOUT_UNAUTH_MS - now);
 	} else {
 		stream_fail(&in->s, "connection-timeout", NULL, "not authenticated in time");
 	}

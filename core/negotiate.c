@@ -84,8 +84,8 @@ static bool is_tag(struct span s)
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-			!(c >= '0' && c <= '9') && c != '-')
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+			c != '-')
 			return false;
 	}
 	return s.n > 0 && s.n <= LIMIT_LANG;
@@ -130,8 +130,9 @@ const char *header_read(struct header *h, const struct element *e, const struct 
 void header_write(struct writer *w, struct span from, struct span to, struct span id,
 	bool versioned)
 {
-	writer_lit(w, "<?xml version='1.0'?><stream:stream xmlns='" NS_SERVER
-		      "' xmlns:stream='" NS_STREAMS "' xmlns:db='" NS_DIALBACK "'");
+	writer_lit(w,
+		"<?xml version='1.0'?><stream:stream xmlns='" NS_SERVER
+		"' xmlns:stream='" NS_STREAMS "' xmlns:db='" NS_DIALBACK "'");
 	writer_attr(w, "from", from);
 	if (to.n > 0)
 		writer_attr(w, "to", to);

@@ -156,7 +156,8 @@ void routes_free(struct routes *rs)
 
 static struct route *route_named(struct routes *rs, const char *name)
 {
-	list_each(l, &rs->all) {
+	list_each(l, &rs->all)
+	{
 		struct route *r = container_of(l, struct route, link);
 
 		if (strcmp(r->name, name) == 0)
@@ -178,10 +179,10 @@ void routes_reload(struct routes *rs, const struct registry *was)
 {
 	rs->w->route_gen++;
 	routes_index(rs);
-	list_each_safe(l, tmp, &rs->all) {
+	list_each_safe(l, tmp, &rs->all)
+	{
 		struct route *r = container_of(l, struct route, link);
-		const struct backend *b =
-			registry_backend_named(rs->w->hosting->registry, r->name);
+		const struct backend *b = registry_backend_named(rs->w->hosting->registry, r->name);
 
 		if (r->component)
 			component_review(r->component, was); /* its end takes the route down */
@@ -205,8 +206,8 @@ static bool route_park(struct route *r, struct list *where, const struct span *p
 	p->len = (uint32_t)len;
 	/* What comes back stands before what was parked meanwhile, and must not outlive it there. */
 	p->until = where == &r->returned && !list_empty(&r->parked)
-			   ? list_first(&r->parked, struct parked, link)->until
-			   : r->w->now + LIMIT_PARK_MS;
+		? list_first(&r->parked, struct parked, link)->until
+		: r->w->now + LIMIT_PARK_MS;
 	len = 0;
 	for (unsigned i = 0; i < n; i++) {
 		memcpy(p->bytes + len, pieces[i].p, pieces[i].n);

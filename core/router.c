@@ -40,8 +40,7 @@ static struct span bounce_make(struct worker *w, const struct frame *f, enum sta
 		return SPAN_NONE;
 	}
 	LOG(LOG_INFO, "stanza-returned", text, LF_SPAN("from", jid_domain(f->from)),
-		LF_SPAN("to", jid_domain(f->to)),
-		LF_STR("condition", stanza_error_name(e)));
+		LF_SPAN("to", jid_domain(f->to)), LF_STR("condition", stanza_error_name(e)));
 	return writer_span(&out);
 }
 
@@ -96,12 +95,13 @@ static void stanzas_lost(struct worker *w, struct scan *s, size_t bytes)
 		scan_free(s);
 }
 
-void router_each_stanza(struct worker *w, struct span content, void (*fn)(void *ctx, const struct frame *f),
-	void *ctx)
+void router_each_stanza(struct worker *w, struct span content,
+	void (*fn)(void *ctx, const struct frame *f), void *ctx)
 {
-	static const char header[] = "<stream:stream xmlns='jabber:component:accept'"
-				     " xmlns:stream='http://etherx.jabber.org/streams'>"
-				     "                                                                ";
+	static const char header[] =
+		"<stream:stream xmlns='jabber:component:accept'"
+		" xmlns:stream='http://etherx.jabber.org/streams'>"
+		"                                                                ";
 	const size_t header_len = sizeof(header) - 1 - SCAN_PAD;
 	/* Splices may have made a stanza longer than it came. */
 	struct scan *s = scan_new((uint32_t)w->config->max_stanza + BOUNCE_MAX);
@@ -189,7 +189,7 @@ static bool pair_permitted(const struct hosting *h, struct span from, struct spa
 	struct policy_rule peer = policy_peer(h->policy, from), host = policy_host(h->policy, to);
 
 	return !hosting_serves(h, from) && !peer.block && !host.block && !peer.require_strong &&
-	       !host.require_strong;
+		!host.require_strong;
 }
 
 /* Asked once per pair and reload. False: the pair is no longer valid. */
@@ -210,7 +210,7 @@ static bool pair_review(struct inbound *in, struct pair *p)
 static inline bool pair_usable(struct inbound *in, struct pair *p)
 {
 	return p && p->state == PAIR_VALID &&
-	       (likely(p->route_gen == in->s.w->route_gen) || pair_review(in, p));
+		(likely(p->route_gen == in->s.w->route_gen) || pair_review(in, p));
 }
 
 static struct route *pair_route(struct inbound *in, const struct frame *f, struct pair *p)
@@ -308,8 +308,9 @@ static void outside_undecided(struct inbound *in, const struct frame *f, struct 
 	STATS_INC(&in->s.w->stats, stanzas_in);
 	if (!stanza_sound(in->s.w, f, &from->jid, &to->jid))
 		return;
-	if (!p && (in->s.w->config->pair_check == PAIR_CHECK_STRICT ||
-			  !pair_permitted(in->s.w->hosting, sender, target))) {
+	if (!p &&
+		(in->s.w->config->pair_check == PAIR_CHECK_STRICT ||
+			!pair_permitted(in->s.w->hosting, sender, target))) {
 		router_bounce(in->s.w, f, STANZA_FORBIDDEN,
 			"the sender's domain was proven for another domain only");
 		return;

@@ -29,7 +29,7 @@ void router_return(struct worker *w, struct span stanza, enum stanza_error e, co
  * Calls fn for each whole stanza of a piece of a stream's content (content namespace of
  * components). SCAN_PAD bytes behind it must be readable.
  */
-void router_each_stanza(struct worker *w, struct span content, void (*fn)(void *ctx, const struct frame *f),
-	void *ctx);
+void router_each_stanza(struct worker *w, struct span content,
+	void (*fn)(void *ctx, const struct frame *f), void *ctx);
 
 #endif

@@ -8,8 +8,8 @@ bool address_read(struct address *a, struct span raw)
 	size_t len;
 
 	return raw.p && jid_decode(raw, a->text, sizeof(a->text), &len) &&
-	       jid_split(span_of(a->text, len), &a->jid) &&
-	       domain_parse(a->jid.domain, &a->domain);
+		jid_split(span_of(a->text, len), &a->jid) &&
+		domain_parse(a->jid.domain, &a->domain);
 }
 
 struct span address_text(const struct address *a, char out[ADDRESS_TEXT])

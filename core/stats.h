@@ -20,7 +20,7 @@
 	X(claims, "db:result requests received")                                                   \
 	X(pairs_valid, "domain pairs that became valid")                                           \
 	X(pairs_invalid, "domain pairs whose key was invalid")                                     \
-	X(pairs_error, "db:result requests answered with a dialback error")                               \
+	X(pairs_error, "db:result requests answered with a dialback error")                        \
 	X(verify_answered, "db:verify requests answered as authoritative server")                  \
 	X(verify_withheld, "db:verify requests not answered: too many wrong keys from one source") \
 	X(ignored_dialback, "unsolicited or malformed dialback elements ignored")                  \

@@ -106,8 +106,8 @@ void stream_fail(struct stream *s, const char *condition, const char *more, cons
 	stream_wind_down(s, STREAM_FAILED, why);
 	STATS_INC(&s->w->stats, stream_errors_sent);
 	addr_format(conn_peer(s->conn), peer);
-	LOG(LOG_WARN, "stream-error-sent", why, LF_STR("kind", s->ops->kind),
-		LF_STR("peer", peer), LF_STR("condition", condition));
+	LOG(LOG_WARN, "stream-error-sent", why, LF_STR("kind", s->ops->kind), LF_STR("peer", peer),
+		LF_STR("condition", condition));
 }
 
 void stream_end(struct stream *s, const char *why)
@@ -150,8 +150,7 @@ static void stream_scan_failed(struct stream *s)
 static void stream_header(struct stream *s, const struct frame *f)
 {
 	const char *why = NULL;
-	const struct element *e =
-		element_parse_header(s->w->elements, span_of(f->p, f->len), &why);
+	const struct element *e = element_parse_header(s->w->elements, span_of(f->p, f->len), &why);
 
 	if (!e) {
 		stream_fail(s, "not-well-formed", NULL, why);

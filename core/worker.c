@@ -91,12 +91,10 @@ static void worker_drain(struct worker *w)
 	w->links_until = w->now + w->config->drain_ms / 2;
 	listeners_stop(w->listeners);
 	/* Before the streams to authorities: the loss of one would be answered as a failed pair. */
-	list_each(l, &w->streams)
-		if (inbound_of(container_of(l, struct stream, link)))
-			stream_end(container_of(l, struct stream, link), going_down);
-	list_each(l, &w->streams)
-		if (!component_of(container_of(l, struct stream, link)))
-			stream_end(container_of(l, struct stream, link), going_down);
+	list_each(l, &w->streams) if (inbound_of(container_of(l, struct stream, link)))
+		stream_end(container_of(l, struct stream, link), going_down);
+	list_each(l, &w->streams) if (!component_of(container_of(l, struct stream, link)))
+		stream_end(container_of(l, struct stream, link), going_down);
 }
 
 /* True when all streams are gone, or time is up. Backends keep their links while a peer may still
@@ -105,8 +103,7 @@ static bool worker_drained(struct worker *w)
 {
 	bool others = false;
 
-	list_each(l, &w->streams)
-		others |= !component_of(container_of(l, struct stream, link));
+	list_each(l, &w->streams) others |= !component_of(container_of(l, struct stream, link));
 	if (!others || w->now >= w->links_until) {
 		routes_return_parked(w->routes);
 		list_each(l, &w->streams)
@@ -156,8 +153,7 @@ static uint32_t worker_sleep(const struct worker *w)
 
 	if (uring_pending(w->ring) || conns_dirty(w->conns) || dns_busy(w->dns) ||
 		resolver_busy(w->resolver) || !list_empty(&w->resumable) ||
-		routes_busy(w->routes) ||
-		spsc_nonempty(w->inbox))
+		routes_busy(w->routes) || spsc_nonempty(w->inbox))
 		return 0;
 	wait = timer_wheel_next(w->wheel, w->now, w->draining ? 50 : MAX_SLEEP_MS);
 	return verifier_next(w->verifier, w->now, wait);
@@ -243,7 +239,7 @@ static bool worker_open(struct worker *w)
 	w->listeners = listeners_new(w->ring, w->wheel);
 	return worker_listen(w, c->component_listen, c->n_component_listen, component_accept,
 		       "--component-listen") &&
-	       worker_listen(w, c->listen, c->n_listen, inbound_accept, "--listen");
+		worker_listen(w, c->listen, c->n_listen, inbound_accept, "--listen");
 }
 
 /* Ends what is left when time is up; the kernel forgets the rest with the descriptors. */
@@ -306,8 +302,7 @@ static void *worker_main(void *arg)
 
 	w->now = clock_ms();
 	if (worker_open(w)) {
-		LOG(LOG_INFO, "worker-started", "io_uring is set up",
-			LF_INT("worker", w->number),
+		LOG(LOG_INFO, "worker-started", "io_uring is set up", LF_INT("worker", w->number),
 			LF_STR("level", uring_level_name(uring_level(w->ring))));
 		worker_report(w, WORKER_RUNNING);
 		worker_loop(w);

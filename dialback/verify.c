@@ -333,7 +333,9 @@ void verifier_link_down(struct verifier *v, struct verify_link *link, enum verif
 	uint64_t now)
 {
 	struct endpoint *e = link->endpoint;
-	struct loss loss = { .how = how, .was_up = link->up, .was_connected = link->connected,
+	struct loss loss = { .how = how,
+		.was_up = link->up,
+		.was_connected = link->connected,
 		.answered = link->answers > 0 };
 	struct span culprit = link_culprit(link);
 	char name[LIMIT_DOMAIN];

@@ -105,20 +105,23 @@ Test(inbound, ids_differ)
 		remote_refused_as(t, R1, versioned, condition);                                    \
 	}
 
-REFUSED(T_H4_not_hosted, HEADER_NS " from='" R1 "' to='" NOPE "' version='1.0'", true, "host-unknown")
-REFUSED(T_H5_no_longer_hosted, HEADER_NS " from='" R1 "' to='" GONE "' version='1.0'", true, "host-gone")
+REFUSED(T_H4_not_hosted, HEADER_NS " from='" R1 "' to='" NOPE "' version='1.0'", true,
+	"host-unknown")
+REFUSED(T_H5_no_longer_hosted, HEADER_NS " from='" R1 "' to='" GONE "' version='1.0'", true,
+	"host-gone")
 REFUSED(T_H6_no_to, HEADER_NS " from='" R1 "' version='1.0'", true, "improper-addressing")
 REFUSED(T_H8_neither_version_nor_dialback,
-	"xmlns='jabber:server'" STREAM_NS " from='" R1 "' to='" L1 "'", false, "unsupported-version")
+	"xmlns='jabber:server'" STREAM_NS " from='" R1 "' to='" L1 "'", false,
+	"unsupported-version")
 REFUSED(T_H10_version_2, HEADER_NS " from='" R1 "' to='" L1 "' version='2.0'", true,
 	"unsupported-version")
 REFUSED(T_H12_streams_namespace,
 	"xmlns='jabber:server' xmlns:stream='http://example.test/streams'" DIALBACK_NS " from='" R1
-	"' to='" L1 "' version='1.0'", true,
-	"invalid-namespace")
+	"' to='" L1 "' version='1.0'",
+	true, "invalid-namespace")
 REFUSED(T_H13_content_namespace,
-	"xmlns='jabber:client'" STREAM_NS DIALBACK_NS " from='" R1 "' to='" L1 "' version='1.0'", true,
-	"invalid-namespace")
+	"xmlns='jabber:client'" STREAM_NS DIALBACK_NS " from='" R1 "' to='" L1 "' version='1.0'",
+	true, "invalid-namespace")
 REFUSED(header_to_is_no_domain, HEADER_NS " from='" R1 "' to='a b' version='1.0'", true,
 	"improper-addressing")
 

@@ -41,7 +41,8 @@ static void done(struct fixture *fx)
 static const struct {
 	const char *row, *xml, *fault;
 } table[] = {
-	{ "T-H2", HEAD "from='rx.peer.test' to='shop.hosted.test' version='1.0' xml:lang='de'>", NULL },
+	{ "T-H2", HEAD "from='rx.peer.test' to='shop.hosted.test' version='1.0' xml:lang='de'>",
+		NULL },
 	{ "T-H7", HEAD ">", NULL },
 	{ "T-H8", "<stream:stream xmlns='jabber:server' " S " to='shop.hosted.test'>",
 		"unsupported-version" },
@@ -52,15 +53,21 @@ static const struct {
 	{ "1.2 numeric", HEAD "to='shop.hosted.test' version='10.0'>", "unsupported-version" },
 	{ "1.2 no number", HEAD "to='shop.hosted.test' version='one'>", "unsupported-version" },
 	{ "1.2 empty", HEAD "to='shop.hosted.test' version=''>", "unsupported-version" },
-	{ "T-H12", "<stream:stream xmlns='jabber:server' xmlns:stream='http://example.test/streams' " D
-		   " to='shop.hosted.test' version='1.0'>",
+	{ "T-H12",
+		"<stream:stream xmlns='jabber:server' xmlns:stream='http://example.test/streams' " D
+		" to='shop.hosted.test' version='1.0'>",
 		"invalid-namespace" },
-	{ "T-H13", "<stream:stream xmlns='jabber:client' " S " " D " to='shop.hosted.test' version='1.0'>",
+	{ "T-H13",
+		"<stream:stream xmlns='jabber:client' " S " " D
+		" to='shop.hosted.test' version='1.0'>",
 		"invalid-namespace" },
-	{ "T-H14", "<s:stream xmlns='jabber:server' xmlns:s='http://etherx.jabber.org/streams' " D
-		   " to='shop.hosted.test' version='1.0'>",
+	{ "T-H14",
+		"<s:stream xmlns='jabber:server' xmlns:s='http://etherx.jabber.org/streams' " D
+		" to='shop.hosted.test' version='1.0'>",
 		"bad-namespace-prefix" },
-	{ "T-H15", "<stream:flow xmlns='jabber:server' " S " " D " to='shop.hosted.test' version='1.0'>",
+	{ "T-H15",
+		"<stream:flow xmlns='jabber:server' " S " " D
+		" to='shop.hosted.test' version='1.0'>",
 		"bad-format" },
 	{ "T-H16", HEAD "id='x' to='shop.hosted.test' version='1.0'>", NULL },
 	{ "from no domain", HEAD "from='a@b' to='shop.hosted.test' version='1.0'>",
@@ -76,8 +83,9 @@ Test(negotiate, headers)
 		struct fixture fx;
 		const char *got = verdict(&fx, table[i].xml);
 
-		cr_expect_str_eq(got ? got : "accepted", table[i].fault ? table[i].fault : "accepted",
-			"%s: %s", table[i].row, table[i].xml);
+		cr_expect_str_eq(got ? got : "accepted",
+			table[i].fault ? table[i].fault : "accepted", "%s: %s", table[i].row,
+			table[i].xml);
 		if (got)
 			cr_expect_not_null(fx.why, "%s: a refusal has its words", table[i].row);
 		done(&fx);
@@ -88,7 +96,8 @@ Test(negotiate, addresses_are_canonical_T_H3)
 {
 	struct fixture fx;
 
-	cr_assert_null(verdict(&fx, HEAD "from='RX.Peer.Test' to='SHOP.Hosted.Test.' version='1.0'>"));
+	cr_assert_null(
+		verdict(&fx, HEAD "from='RX.Peer.Test' to='SHOP.Hosted.Test.' version='1.0'>"));
 	cr_expect_str_eq(fx.h.to.text, "shop.hosted.test");
 	cr_expect_str_eq(fx.h.from.text, "rx.peer.test");
 	cr_expect(fx.h.versioned);

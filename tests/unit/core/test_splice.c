@@ -82,11 +82,13 @@ Test(splice, explicit_content_namespace_is_cut_T_G17)
 {
 	struct fixture fx;
 
-	setup(&fx, "<message xmlns='jabber:server' from='a@x' to='b@y'><body xmlns='jabber:server'>"
-		   "hi</body><x xmlns='urn:x'><y xmlns='jabber:server'/></x></message>");
+	setup(&fx,
+		"<message xmlns='jabber:server' from='a@x' to='b@y'><body xmlns='jabber:server'>"
+		"hi</body><x xmlns='urn:x'><y xmlns='jabber:server'/></x></message>");
 	splice_content_ns(&fx.s);
-	cr_expect_str_eq(result(&fx), "<message from='a@x' to='b@y'><body>hi</body>"
-				      "<x xmlns='urn:x'><y xmlns='jabber:server'/></x></message>");
+	cr_expect_str_eq(result(&fx),
+		"<message from='a@x' to='b@y'><body>hi</body>"
+		"<x xmlns='urn:x'><y xmlns='jabber:server'/></x></message>");
 }
 
 Test(splice, prefixes_of_the_header_are_declared_T_G18)
@@ -95,8 +97,9 @@ Test(splice, prefixes_of_the_header_are_declared_T_G18)
 
 	setup(&fx, "<message from='a@x' to='b@y'><q:z p:a='1'/></message>");
 	splice_prefixes(&fx.s, fx.scan);
-	cr_expect_str_eq(result(&fx), "<message xmlns:p='urn:p' xmlns:q='urn:q' from='a@x' to='b@y'>"
-				      "<q:z p:a='1'/></message>");
+	cr_expect_str_eq(result(&fx),
+		"<message xmlns:p='urn:p' xmlns:q='urn:q' from='a@x' to='b@y'>"
+		"<q:z p:a='1'/></message>");
 }
 
 Test(splice, domains_are_replaced_in_either_order_T_G30)
@@ -113,12 +116,14 @@ Test(splice, all_at_once)
 {
 	struct fixture fx;
 
-	setup(&fx, "<iq type='get' from='X.Test' xmlns='jabber:server' to='Y.Test' id='1'><p:b/></iq>");
+	setup(&fx,
+		"<iq type='get' from='X.Test' xmlns='jabber:server' to='Y.Test' id='1'><p:b/></iq>");
 	splice_lang(&fx.s, SPAN_LIT(" xml:lang='de'"));
 	splice_prefixes(&fx.s, fx.scan);
 	splice_content_ns(&fx.s);
 	splice_value(&fx.s, fx.f.from, SPAN_LIT("x.test"));
 	splice_value(&fx.s, fx.f.to, SPAN_LIT("y.test"));
-	cr_expect_str_eq(result(&fx), "<iq xml:lang='de' xmlns:p='urn:p' type='get' from='x.test' "
-				      "to='y.test' id='1'><p:b/></iq>");
+	cr_expect_str_eq(result(&fx),
+		"<iq xml:lang='de' xmlns:p='urn:p' type='get' from='x.test' "
+		"to='y.test' id='1'><p:b/></iq>");
 }

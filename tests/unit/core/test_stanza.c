@@ -9,7 +9,9 @@ static const struct {
 	{ "ann@RX.Peer.Test/desk", "ann@rx.peer.test/desk" },
 	{ "Rx.Peer.Test.", "rx.peer.test" },
 	{ "rx.peer.test/a@b/c", "rx.peer.test/a@b/c" },
-	{ "b@xn--bcher-kva.hosted.test", "b@b\xc3\xbc" "cher.hosted.test" },
+	{ "b@xn--bcher-kva.hosted.test",
+		"b@b\xc3\xbc"
+		"cher.hosted.test" },
 	/* T-G32: decode, then split */
 	{ "victim.test&#47;x@evil.test", "victim.test/x@evil.test" },
 	{ "victim.test&#x2f;x@evil.test", "victim.test/x@evil.test" },
@@ -30,8 +32,8 @@ Test(stanza, addresses_are_decoded_then_split)
 
 		if (address_read(&a, span_str(addresses[i].raw)))
 			got = address_text(&a, text);
-		cr_expect(span_is(got, addresses[i].text ? addresses[i].text : "none"),
-			"%s: %.*s", addresses[i].raw, (int)got.n, got.p);
+		cr_expect(span_is(got, addresses[i].text ? addresses[i].text : "none"), "%s: %.*s",
+			addresses[i].raw, (int)got.n, got.p);
 	}
 }
 

@@ -466,9 +466,10 @@ Test(stream, header_after_our_end_opens_nothing)
 	rig_tell(CONTROL_DRAIN);
 	remote_header_seen(t, ROUTER, NULL, true);
 	tap_expect(t, "</stream:stream>");
-	tap_say(t, DECLARATION "<stream:stream " HEADER_NS " from='" R1 "' to='" L1
-			       "' version='1.0'><db:verify from='" R1 "' to='" L1
-			       "' id='i'>k</db:verify></stream:stream>");
+	tap_say(t,
+		DECLARATION "<stream:stream " HEADER_NS " from='" R1 "' to='" L1
+			    "' version='1.0'><db:verify from='" R1 "' to='" L1
+			    "' id='i'>k</db:verify></stream:stream>");
 	tap_expect_end(t);
 	rig_join();
 }
@@ -483,8 +484,9 @@ Test(stream, unread_answers_pause_the_peer)
 
 	rig_start_plain();
 	t = tap_dial_small(rig.port, 4096);
-	tap_say(t, DECLARATION "<stream:stream " HEADER_NS " from='" R1 "' to='" L1
-			       "' version='1.0'>");
+	tap_say(t,
+		DECLARATION "<stream:stream " HEADER_NS " from='" R1 "' to='" L1
+			    "' version='1.0'>");
 	for (last = rig_now(); rig_now() - last < 300;) {
 		size_t n = tap_try_send(t, claim + at, sizeof(claim) - 1 - at);
 
