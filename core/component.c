@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/component.h"
 
+#include <unistd.h>
+
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/negotiate.h"
@@ -284,10 +286,17 @@ static const struct stream_ops component_ops = {
 bool component_accept(void *ctx, int fd, const struct addr *peer)
 {
 	struct worker *w = ctx;
-	struct component *c = mem_try_zalloc(sizeof(*c));
-	struct conn *conn = conn_adopt(w->conns, fd, peer, &stream_conn_ops, NULL);
-	bool counted = conn && ipcount_take(w->unauthenticated, peer, w->config->max_unauth_per_ip);
+	struct component *c;
+	struct conn *conn;
+	bool counted;
 
+	if (w->draining) { /* it was accepted while the listeners closed */
+		close(fd);
+		return false;
+	}
+	c = mem_try_zalloc(sizeof(*c));
+	conn = conn_adopt(w->conns, fd, peer, &stream_conn_ops, NULL);
+	counted = conn && ipcount_take(w->unauthenticated, peer, w->config->max_unauth_per_ip);
 	if (counted && c && stream_init(&c->s, w, conn, &component_ops, LIMIT_STANZA_UNAUTH)) {
 		rand_stream_id(c->id);
 		c->counted = true;

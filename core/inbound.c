@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/inbound.h"
 
+#include <unistd.h>
+
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/claims.h"
@@ -334,6 +336,10 @@ bool inbound_accept(void *ctx, int fd, const struct addr *peer)
 	struct inbound *in;
 	struct conn *c;
 
+	if (w->draining) { /* it was accepted while the listeners closed */
+		close(fd);
+		return false;
+	}
 	/* The connection's user is set by stream_init: until then no callback can come. */
 	c = conn_adopt(w->conns, fd, peer, &stream_conn_ops, NULL);
 	if (!c || conns_count(w->conns) > conns_max(w->conns) - conns_reserve(w)) {

@@ -115,7 +115,6 @@ const char *header_read(struct header *h, const struct element *e, const struct 
 	if (fault)
 		return fault;
 	h->dialback = header_declares(scan, NS_DIALBACK);
-	h->id = element_attr(e, "id");
 	h->lang = element_lang(e);
 	fault = header_version(h, e, why);
 	if (fault)

@@ -33,7 +33,6 @@ enum header_side {
 
 struct header {
 	struct domain from, to; /* canonical; len 0: absent */
-	struct span id; /* as the peer wrote it, unescaped; of the element */
 	struct span lang;
 	bool versioned; /* has version='1.x'; else a peer of before RFC 3920 */
 	bool dialback; /* declares the dialback namespace */
