@@ -45,6 +45,11 @@ if(SLUICE_FUZZ)
 	target_compile_options(sluice_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# Tests ask for the failure of one allocation on behalf of a peer (core/base/mem.h).
+if(SLUICE_FAULT_INJECTION)
+	target_compile_definitions(sluice_flags INTERFACE SLUICE_FAULT_INJECTION)
+endif()
+
 # jemalloc would take malloc away from the sanitizers.
 add_library(sluice_malloc INTERFACE)
 if(SLUICE_SANITIZE)

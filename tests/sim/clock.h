@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The scripted clock, linked instead of core/base/clock.c: time stands still
+ * while the router works and passes only when a scenario says so. Milliseconds.
+ */
+#ifndef TESTS_SIM_CLOCK_H
+#define TESTS_SIM_CLOCK_H
+
+#include "core/base/clock.h"
+
+void sim_clock_reset(void);
+void sim_clock_pass(uint64_t ms);
+
+#endif

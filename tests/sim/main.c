@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sim [--fault=KIND] WORLD.sim FILE.sim...
+ *
+ * Plays every test of the files; macros of WORLD.sim are known to all. With a
+ * fault each test is played again and again: with the first possible operation
+ * failing, the second, and so on, until it passes without having been struck.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/sim/play.h"
+
+static const struct {
+	const char *name;
+	enum play_fault fault;
+	bool harmless; /* every step must hold all the same */
+} kinds[] = {
+	{ "none", PLAY_UNHARMED, true },
+	{ "alloc", PLAY_ALLOC, false },
+	{ "short", PLAY_SHORT, true },
+	{ "enobufs", PLAY_ENOBUFS, true },
+	{ "ecanceled", PLAY_ECANCELED, true },
+	{ "eagain", PLAY_EAGAIN, true },
+	{ "econnreset", PLAY_ECONNRESET, false },
+	{ "emfile", PLAY_EMFILE, false },
+};
+
+static char doing[512]; /* for whom it crashes */
+
+static void on_crash(int sig)
+{
+	(void)!write(STDERR_FILENO, "crashed in: ", 12);
+	(void)!write(STDERR_FILENO, doing, strlen(doing));
+	(void)!write(STDERR_FILENO, "\n", 1);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static bool judge(const struct scenario *t, unsigned kind, uint64_t k, const struct play_result *r)
+{
+	if (r->sane && (r->passed || (r->struck && !kinds[kind].harmless)))
+		return true;
+	printf("FAILED %s", t->name);
+	if (kind)
+		printf(" (%s, operation %lu)", kinds[kind].name, (unsigned long)k);
+	printf("\n     %s\n", r->why);
+	return false;
+}
+
+/* The number of runs, or 0: one of them failed. */
+static uint64_t test_play(const struct script *script, const struct scenario *t, unsigned kind)
+{
+	struct play_result r;
+	uint64_t k = 0;
+
+	do {
+		k++;
+		(void)snprintf(doing, sizeof(doing), "%s (%s, operation %lu)", t->name,
+			kinds[kind].name, (unsigned long)k);
+		play(script, t, kinds[kind].fault, k, &r);
+		if (!judge(t, kind, k, &r))
+			return 0;
+	} while (kind && r.struck && !r.exempt);
+	return k;
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: sim [--fault=KIND] WORLD.sim FILE.sim...\nkinds:");
+	for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+		fprintf(stderr, " %s", kinds[i].name);
+	fprintf(stderr, "\n");
+	return 2;
+}
+
+static bool kind_parse(const char *arg, unsigned *kind)
+{
+	for (*kind = 0; *kind < ARRAY_LEN(kinds); (*kind)++)
+		if (strcmp(arg, kinds[*kind].name) == 0)
+			return true;
+	return false;
+}
+
+static int scripts_play(const struct script *script, unsigned kind, const char *only)
+{
+	unsigned passed = 0, not_passed = 0;
+	uint64_t runs = 0;
+
+	list_each(l, &script->tests)
+	{
+		const struct scenario *t = container_of(l, struct scenario, link);
+		uint64_t n;
+
+		if (only && !strstr(t->name, only))
+			continue;
+		n = test_play(script, t, kind);
+		if (n)
+			printf("ok     %s\n", t->name);
+		passed += n > 0;
+		not_passed += n == 0;
+		runs += n;
+	}
+	printf("%u passed, %u failed, %lu runs\n", passed, not_passed, (unsigned long)runs);
+	return passed > 0 && not_passed == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct script script;
+	const char *only = getenv("SIM_ONLY"); /* tests whose names hold this */
+	unsigned kind = 0;
+	int first = 1, code = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGABRT, on_crash);
+	if (argc > 1 && strncmp(argv[1], "--fault=", 8) == 0) {
+		if (!kind_parse(argv[1] + 8, &kind))
+			return usage();
+		first = 2;
+	}
+	if (argc - first < 2)
+		return usage();
+	script_init(&script);
+	for (int i = first; i < argc && code == 0; i++)
+		code = script_load(&script, argv[i]) ? 0 : 2;
+	if (code == 0)
+		code = scripts_play(&script, kind, only);
+	script_free(&script);
+	return code;
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <linux/io_uring.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include "core/base/mem.h"
+#include "tests/sim/clock.h"
+#include "tests/sim/kernel_impl.h"
+
+#define GROUPS 3 /* net/conn.c has 1 and 2 */
+
+struct handler {
+	uring_fn *fn;
+	void *ctx;
+};
+
+struct op {
+	struct list link; /* submitted, in their order; or done */
+	enum uring_op op;
+	struct uring_tag tag;
+	int fd;
+	unsigned group;
+	struct addr to;
+	const struct msghdr *msg;
+	size_t sent;
+	int res;
+	uint32_t flags;
+};
+
+struct buffers {
+	struct io_uring_buf_ring *ring;
+	unsigned entries;
+	uint16_t head;
+};
+
+struct uring {
+	struct handler handlers[URING_OP_COUNT];
+	struct uring_stats stats;
+	struct list submitted, done;
+	struct buffers groups[GROUPS];
+};
+
+static kernel_idle_fn *idle;
+static void *idle_ctx;
+static enum kernel_fault fault;
+static uint64_t fault_countdown;
+static _Atomic bool rung;
+
+/* -- faults -- */
+
+void kernel_fail(enum kernel_fault what, uint64_t nth)
+{
+	fault = what;
+	fault_countdown = nth;
+}
+
+bool kernel_failed(void)
+{
+	return fault == FAULT_NONE;
+}
+
+enum kernel_fault fault_now(unsigned fits)
+{
+	enum kernel_fault was = fault;
+
+	if (was == FAULT_NONE || !(fits & FITS(was)) || --fault_countdown > 0)
+		return FAULT_NONE;
+	fault = FAULT_NONE;
+	return was;
+}
+
+void kernel_reset(kernel_idle_fn *fn, void *ctx)
+{
+	sockets_reset();
+	idle = fn;
+	idle_ctx = ctx;
+	fault = FAULT_NONE;
+}
+
+unsigned kernel_end(void)
+{
+	return sockets_end();
+}
+
+/* -- opening -- */
+
+struct uring *uring_open(const struct uring_opts *opts, struct uring_failure *why)
+{
+	struct uring *u = mem_zalloc(sizeof(*u));
+
+	(void)opts;
+	(void)why;
+	list_init(&u->submitted);
+	list_init(&u->done);
+	return u;
+}
+
+static void ops_drop(struct list *ops)
+{
+	while (!list_empty(ops)) {
+		struct op *o = list_first(ops, struct op, link);
+
+		list_del(&o->link);
+		mem_free(o);
+	}
+}
+
+void uring_close(struct uring *u)
+{
+	ops_drop(&u->submitted);
+	ops_drop(&u->done);
+	mem_free(u);
+}
+
+enum uring_level uring_level(const struct uring *u)
+{
+	(void)u;
+	return URING_DEFER;
+}
+
+const char *uring_level_name(enum uring_level level)
+{
+	(void)level;
+	return "scripted";
+}
+
+const struct uring_stats *uring_stats(const struct uring *u)
+{
+	return &u->stats;
+}
+
+void uring_handle(struct uring *u, enum uring_op op, uring_fn *fn, void *ctx)
+{
+	u->handlers[op] = (struct handler){ fn, ctx };
+}
+
+int uring_register_buffers(struct uring *u, void *ring, unsigned entries, uint16_t group)
+{
+	BUG_ON(group >= GROUPS);
+	u->groups[group] = (struct buffers){ ring, entries, 0 };
+	return 0;
+}
+
+void uring_unregister_buffers(struct uring *u, uint16_t group)
+{
+	u->groups[group].ring = NULL;
+}
+
+/* -- operations -- */
+
+static struct op *op_submit(struct uring *u, enum uring_op op, struct uring_tag tag, int fd)
+{
+	struct op *o = mem_zalloc(sizeof(*o));
+
+	o->op = op;
+	o->tag = tag;
+	o->fd = fd;
+	list_add_tail(&u->submitted, &o->link);
+	return o;
+}
+
+static void op_done(struct uring *u, struct op *o, int res)
+{
+	o->res = res;
+	list_del(&o->link);
+	list_add_tail(&u->done, &o->link);
+}
+
+void uring_accept(struct uring *u, struct uring_tag tag, int fd)
+{
+	op_submit(u, URING_ACCEPT, tag, fd);
+}
+
+void uring_connect(struct uring *u, struct uring_tag tag, int fd, const struct sockaddr *sa,
+	unsigned len)
+{
+	struct op *o = op_submit(u, URING_CONNECT, tag, fd);
+
+	(void)len;
+	BUG_ON(!addr_from_sockaddr(sa, &o->to));
+}
+
+void uring_recv(struct uring *u, struct uring_tag tag, int fd, uint16_t group, bool poll_first)
+{
+	(void)poll_first;
+	op_submit(u, URING_RECV, tag, fd)->group = group;
+}
+
+void uring_sendmsg(struct uring *u, struct uring_tag tag, int fd, const struct msghdr *msg)
+{
+	op_submit(u, URING_SEND, tag, fd)->msg = msg;
+}
+
+void uring_poll(struct uring *u, struct uring_tag tag, int fd, uint32_t events)
+{
+	(void)events;
+	op_submit(u, URING_POLL, tag, fd);
+}
+
+void uring_cancel(struct uring *u, enum uring_op op, struct uring_tag tag)
+{
+	list_each(l, &u->submitted)
+	{
+		struct op *o = container_of(l, struct op, link);
+
+		if (o->op == op && o->tag.index == tag.index && o->tag.gen == tag.gen) {
+			op_done(u, o, -ECANCELED);
+			return;
+		}
+	}
+}
+
+/* -- what the network does with them: 0.. or -errno, or PENDING -- */
+
+#define PENDING INT32_MIN
+
+static int errno_of(enum kernel_fault f)
+{
+	switch (f) {
+	case FAULT_ENOBUFS:
+		return -ENOBUFS;
+	case FAULT_ECANCELED:
+		return -ECANCELED;
+	case FAULT_EAGAIN:
+		return -EAGAIN;
+	case FAULT_ECONNRESET:
+		return -ECONNRESET;
+	case FAULT_EMFILE:
+		return -EMFILE;
+	case FAULT_SHORT:
+	case FAULT_NONE:
+		break;
+	}
+	return 0;
+}
+
+static int accept_try(const struct op *o)
+{
+	struct socket *s = socket_find(o->fd);
+	enum kernel_fault f;
+
+	if (list_empty(&s->waiting))
+		return PENDING;
+	f = fault_now(FITS(FAULT_ECANCELED) | FITS(FAULT_EAGAIN) | FITS(FAULT_EMFILE));
+	return f != FAULT_NONE ? errno_of(f) : socket_accept(s);
+}
+
+static int connect_try(const struct op *o)
+{
+	int res = socket_connect(socket_find(o->fd), &o->to);
+
+	return res > 0 ? PENDING : res;
+}
+
+/* A buffer of the group, filled; or -ENOBUFS. */
+static int buffer_fill(struct uring *u, struct op *o, struct wire *w)
+{
+	struct buffers *b = &u->groups[o->group];
+	struct io_uring_buf *buf = &b->ring->bufs[b->head & (b->entries - 1)];
+	size_t n = w->to_router.n < w->mss ? w->to_router.n : w->mss;
+
+	if (b->head == b->ring->tail)
+		return -ENOBUFS;
+	if (n > buf->len)
+		n = buf->len;
+	memcpy((void *)(uintptr_t)buf->addr, w->to_router.p, n);
+	flow_take(&w->to_router, n);
+	b->head++;
+	o->flags = URING_F_BUFFER | (uint32_t)buf->bid << URING_F_BUFFER_SHIFT;
+	if (w->to_router.n > 0)
+		o->flags |= URING_F_NONEMPTY;
+	return (int)n;
+}
+
+static int recv_try(struct uring *u, struct op *o)
+{
+	struct socket *s = socket_find(o->fd);
+	struct wire *w = s->wire;
+	enum kernel_fault f;
+
+	if (w->rst)
+		return -ECONNRESET;
+	if (s->shut_rd || (w->to_router.n == 0 && w->fin))
+		return 0;
+	if (w->to_router.n == 0)
+		return PENDING;
+	f = fault_now(FITS(FAULT_ENOBUFS) | FITS(FAULT_ECANCELED) | FITS(FAULT_EAGAIN) |
+		FITS(FAULT_ECONNRESET));
+	if (f == FAULT_ECONNRESET)
+		w->rst = true;
+	return f != FAULT_NONE ? errno_of(f) : buffer_fill(u, o, w);
+}
+
+/* Takes the bytes of the message behind the first o->sent, as many as the window has room for. */
+static void send_some(struct op *o, struct wire *w, size_t most)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < o->msg->msg_iovlen; i++) {
+		const struct iovec *v = &o->msg->msg_iov[i];
+		size_t from = o->sent > at ? o->sent - at : 0, n;
+
+		at += v->iov_len;
+		if (from >= v->iov_len)
+			continue;
+		n = v->iov_len - from;
+		n = n < w->window ? n : w->window;
+		n = n < most ? n : most;
+		flow_append(&w->from_router, (const char *)v->iov_base + from, n);
+		o->sent += n;
+		w->acked += n;
+		most -= n;
+		if (w->window != SIZE_MAX)
+			w->window -= n;
+		if (n < v->iov_len - from)
+			break;
+	}
+}
+
+static size_t message_size(const struct msghdr *msg)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < msg->msg_iovlen; i++)
+		n += msg->msg_iov[i].iov_len;
+	return n;
+}
+
+static int send_try(struct op *o)
+{
+	struct socket *s = socket_find(o->fd);
+	struct wire *w = s->wire;
+	size_t size = message_size(o->msg);
+	enum kernel_fault f = FAULT_NONE;
+
+	if (w->rst || w->ended != WIRE_OPEN)
+		return o->sent ? (int)o->sent : -EPIPE;
+	if (o->sent == 0)
+		f = fault_now(FITS(FAULT_SHORT) | FITS(FAULT_ECANCELED) | FITS(FAULT_EAGAIN) |
+			FITS(FAULT_ECONNRESET));
+	if (f == FAULT_ECONNRESET)
+		w->rst = true;
+	if (f != FAULT_NONE && f != FAULT_SHORT)
+		return errno_of(f);
+	send_some(o, w, f == FAULT_SHORT ? (size + 1) / 2 : SIZE_MAX);
+	return o->sent == size || f == FAULT_SHORT ? (int)o->sent : PENDING;
+}
+
+static int op_try(struct uring *u, struct op *o)
+{
+	switch (o->op) {
+	case URING_ACCEPT:
+		return accept_try(o);
+	case URING_CONNECT:
+		return connect_try(o);
+	case URING_RECV:
+		return recv_try(u, o);
+	case URING_SEND:
+		return send_try(o);
+	default:
+		return PENDING;
+	}
+}
+
+/* A connect that is not answered is tried once; a cancel ends it. */
+static bool op_asleep(const struct op *o)
+{
+	return o->op == URING_CONNECT && o->sent;
+}
+
+static void network_runs(struct uring *u)
+{
+	list_each_safe(l, next, &u->submitted)
+	{
+		struct op *o = container_of(l, struct op, link);
+		int res = op_asleep(o) ? PENDING : op_try(u, o);
+
+		if (res != PENDING)
+			op_done(u, o, res);
+		else if (o->op == URING_CONNECT)
+			o->sent = 1;
+	}
+}
+
+/* -- a turn -- */
+
+bool uring_pending(const struct uring *u)
+{
+	return !list_empty(&u->done);
+}
+
+void uring_wake(struct uring *u)
+{
+	(void)u;
+	rung = true;
+}
+
+static void wait_for_something(struct uring *u, uint32_t wait_ms)
+{
+	bool passed = false;
+
+	network_runs(u);
+	while (list_empty(&u->done) && !atomic_exchange(&rung, false) && wait_ms > 0 && !passed) {
+		passed = idle(idle_ctx, wait_ms);
+		network_runs(u);
+	}
+}
+
+unsigned uring_turn(struct uring *u, uint32_t wait_ms, unsigned max_completions,
+	bool (*full)(void *ctx), void *ctx)
+{
+	unsigned n = 0;
+
+	u->stats.enters++;
+	wait_for_something(u, wait_ms);
+	while (n < max_completions && !(full && full(ctx)) && !list_empty(&u->done)) {
+		struct op o = *list_first(&u->done, struct op, link);
+		struct op *was = list_first(&u->done, struct op, link);
+
+		list_del(&was->link);
+		mem_free(was);
+		n++;
+		if (u->handlers[o.op].fn)
+			u->handlers[o.op].fn(u->handlers[o.op].ctx, o.tag, o.res, o.flags);
+	}
+	u->stats.completions += n;
+	return n;
+}

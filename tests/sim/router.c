@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/sim/router.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/mem.h"
+#include "dialback/key.h"
+
+struct file {
+	struct list link;
+	char *path;
+};
+
+void router_init(struct router *r)
+{
+	memset(r, 0, sizeof(*r));
+	list_init(&r->files);
+	strcpy(r->dir, "/tmp/sluice-sim-XXXXXX");
+	BUG_ON(!mkdtemp(r->dir));
+}
+
+void router_flag(struct router *r, struct span flag)
+{
+	BUG_ON(r->n_flags == ROUTER_FLAGS);
+	r->flags[r->n_flags++] = mem_dup_span(flag);
+}
+
+static char *path_in(const struct router *r, struct span name)
+{
+	size_t n = strlen(r->dir) + 1 + name.n + 1;
+	char *path = mem_alloc(n);
+
+	(void)snprintf(path, n, "%s/%.*s", r->dir, (int)name.n, name.p);
+	return path;
+}
+
+static struct file *file_find(struct router *r, const char *path)
+{
+	list_each(l, &r->files) if (strcmp(container_of(l, struct file, link)->path, path) ==
+		0) return container_of(l, struct file, link);
+	return NULL;
+}
+
+void router_file(struct router *r, struct span name, struct span text)
+{
+	char *path = path_in(r, name);
+	struct file *f = file_find(r, path);
+	FILE *out = fopen(path, "we");
+
+	BUG_ON(!out);
+	BUG_ON(fwrite(text.p, 1, text.n, out) != text.n || fputc('\n', out) == EOF);
+	BUG_ON(fclose(out) != 0 || chmod(path, 0600) != 0);
+	if (f) {
+		mem_free(path);
+		return;
+	}
+	f = mem_zalloc(sizeof(*f));
+	f->path = path;
+	list_add_tail(&r->files, &f->link);
+}
+
+/* -- start -- */
+
+static bool config_make(struct router *r)
+{
+	static const char *const files[] = { "--routes", "routes", "--policy", "policy",
+		"--secret-file", "secrets" };
+	char *argv[ROUTER_FLAGS + 8];
+	int argc = 0;
+	bool ok;
+
+	argv[argc++] = "sluice";
+	for (unsigned i = 0; i < r->n_flags; i++)
+		argv[argc++] = r->flags[i];
+	for (unsigned i = 0; i < ARRAY_LEN(files); i += 2) {
+		char *path = path_in(r, span_str(files[i + 1]));
+
+		argv[argc++] = (char *)(uintptr_t)files[i];
+		argv[argc++] = path;
+		if (!file_find(r, path))
+			argc -= 2;
+		r->flags[r->n_flags + i / 2] = path; /* kept for router_free */
+	}
+	ok = config_parse(&r->config, argc, argv, stdout, stderr) == CONFIG_RUN;
+	r->n_flags += (unsigned)ARRAY_LEN(files) / 2;
+	return ok;
+}
+
+static void rules_make(struct router *r)
+{
+	const struct config *c = &r->config;
+
+	BUG_ON(c->n_listen + c->n_component_listen > ARRAY_LEN(r->own));
+	memcpy(r->own, c->listen, c->n_listen * sizeof(r->own[0]));
+	memcpy(r->own + c->n_listen, c->component_listen,
+		c->n_component_listen * sizeof(r->own[0]));
+	r->rules = (struct resolve_rules){
+		.fixed = c->peer,
+		.n_fixed = c->n_peer,
+		.allow = c->allow_peer_net,
+		.n_allow = c->n_allow_peer_net,
+		.deny = c->deny_addr,
+		.n_deny = c->n_deny_addr,
+		.deny_ports = c->deny_port,
+		.n_deny_ports = c->n_deny_port,
+		.own = r->own,
+		.n_own = c->n_listen + c->n_component_listen,
+	};
+}
+
+static bool secrets_load(struct router *r, char why[ROUTER_WHY])
+{
+	char *path = path_in(r, span_str("secrets"));
+	char text[4096];
+	const char *fault = NULL;
+	FILE *in = fopen(path, "re");
+	size_t n;
+
+	mem_free(path);
+	if (!in) {
+		r->secrets = secrets_random();
+		return true;
+	}
+	n = fread(text, 1, sizeof(text), in);
+	fclose(in);
+	r->secrets = secrets_parse(span_of(text, n), &fault);
+	if (!r->secrets)
+		(void)snprintf(why, ROUTER_WHY, "%s", fault);
+	return r->secrets != NULL;
+}
+
+bool router_start(struct router *r, char why[ROUTER_WHY])
+{
+	struct hosting *h;
+	int code = 0;
+
+	if (!config_make(r)) {
+		(void)snprintf(why, ROUTER_WHY, "the flags are wrong");
+		return false;
+	}
+	log_setup(r->config.log_level, r->config.log_format);
+	rules_make(r);
+	if (!secrets_load(r, why))
+		return false;
+	h = hosting_load(&r->config, 1, why);
+	if (!h)
+		return false;
+	r->running = worker_start(&r->worker, 0, &r->config, &r->rules, r->secrets, h, &code);
+	if (!r->running)
+		(void)snprintf(why, ROUTER_WHY, "the worker does not start (exit code %d)", code);
+	return r->running;
+}
+
+/* -- while it runs -- */
+
+bool router_tell(struct router *r, int what)
+{
+	struct control c = { 0 };
+
+	c.what = what;
+	return worker_tell(&r->worker, &c);
+}
+
+bool router_reload(struct router *r, char why[ROUTER_WHY])
+{
+	struct control c = { .what = CONTROL_HOSTING };
+
+	c.hosting = hosting_load(&r->config, 1, why);
+	if (!c.hosting) {
+		BUG_ON(!router_tell(r, CONTROL_REFUSED));
+		return false;
+	}
+	BUG_ON(!worker_tell(&r->worker, &c));
+	return true;
+}
+
+uint16_t router_port(const struct router *r, bool component)
+{
+	const struct config *c = &r->config;
+
+	return component ? c->component_listen[0].port : c->listen[0].port;
+}
+
+void router_join(struct router *r)
+{
+	if (r->running)
+		worker_join(&r->worker);
+	r->running = false;
+}
+
+void router_free(struct router *r)
+{
+	if (r->secrets)
+		secrets_free(r->secrets);
+	config_free(&r->config);
+	for (unsigned i = 0; i < r->n_flags; i++)
+		mem_free(r->flags[i]);
+	while (!list_empty(&r->files)) {
+		struct file *f = list_first(&r->files, struct file, link);
+
+		list_del(&f->link);
+		(void)unlink(f->path);
+		mem_free(f->path);
+		mem_free(f);
+	}
+	(void)rmdir(r->dir);
+}
