@@ -125,7 +125,7 @@ static void component_logged_in(struct component *c, struct route *route)
 	c->route = route;
 	component_uncount(c);
 	stream_stop_timer(&c->s);
-	scan_set_max(c->s.scan, (uint32_t)c->s.w->config->max_stanza);
+	stream_prove(&c->s);
 	conn_set_queue_max(c->s.conn, c->s.w->config->queue_bytes);
 	stream_say(&c->s, SPAN_LIT("<handshake/>"));
 	STATS_INC(&c->s.w->stats, components_in);

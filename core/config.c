@@ -144,8 +144,9 @@ static const struct flag table[] = {
 			"down. Raise it for backends that pause often. Not less than --max-stanza." },
 	{ "mem-budget", FLAG_SIZE, "N", FIELD(mem_budget), .initial = "1G", .unit = "bytes",
 		RANGE(1 << 20, UINT64_C(1) << 40), .group = G_BOUNDS,
-		.when = "All output queues together, without stanzas kept for backends that are down. Set "
-			"it to what the host can spare. Not less than --queue-bytes." },
+		.when = "Output queues of all connections together (three quarters of it) and elements that "
+			"have not yet come whole (one quarter); stanzas kept for backends that are down "
+			"come on top. Set it to what the host can spare." },
 	{ "drain-ms", FLAG_MS, "N", FIELD(drain_ms), .initial = "10000", .unit = "milliseconds",
 		RANGE(0, 600000), .group = G_BOUNDS,
 		.when = "How long SIGTERM waits for queues to empty. Less than what the service "
@@ -393,9 +394,14 @@ static bool parse_agree(struct parse *ps)
 	if (c->queue_bytes < c->max_stanza)
 		return refuse(ps, queue,
 			"less than --max-stanza: a stanza of that size could never leave");
-	if (c->mem_budget < c->queue_bytes)
+	if (c->mem_budget - c->mem_budget / 4 < c->queue_bytes)
 		return refuse(ps, budget,
-			"less than --queue-bytes, one of the queues that it bounds");
+			"three quarters of it are less than --queue-bytes, one of the queues that "
+			"they bound");
+	if (c->mem_budget / 4 < 2 * c->max_stanza)
+		return refuse(ps, budget,
+			"less than eight times --max-stanza: one that has not yet come whole may "
+			"take a quarter of it");
 	if (ps->exposed.flag && !c->backend_public)
 		return refuse(ps, &ps->exposed,
 			"strangers could reach it and component logins are not "

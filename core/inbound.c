@@ -29,7 +29,7 @@ void inbound_proven(struct inbound *in)
 {
 	inbound_uncount(in);
 	in->strict_close = false;
-	scan_set_max(in->s.scan, (uint32_t)in->s.w->config->max_stanza);
+	stream_prove(&in->s);
 	stream_set_timer(&in->s, TIMEOUT_IDLE_IN_MS);
 }
 

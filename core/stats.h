@@ -16,6 +16,7 @@
 	X(streams_ended, "of them, ended")                                                         \
 	X(stream_errors_sent, "streams that we ended with a stream error")                         \
 	X(stream_errors_received, "streams that a peer ended with a stream error")                 \
+	X(streams_evicted, "streams ended because incomplete elements took too much memory")       \
 	X(refused_limit, "connections refused at a limit (--max-conns, --max-unauth-per-ip)")      \
 	X(claims, "db:result requests received")                                                   \
 	X(pairs_valid, "domain pairs that became valid")                                           \

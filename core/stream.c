@@ -7,9 +7,6 @@
 
 #define NS_STREAM_ERRORS "urn:ietf:params:xml:ns:xmpp-streams"
 
-/* A partial stanza at the end of a receive is the usual case and small: this much is kept. */
-#define CARRY_KEEP 4096
-
 static void stream_timer(struct timer *t, uint64_t now)
 {
 	struct stream *s = container_of(t, struct stream, timer);
@@ -34,8 +31,7 @@ bool stream_init(struct stream *s, struct worker *w, struct conn *conn,
 	s->scan = scan_new(max_element);
 	if (!s->scan)
 		return false;
-	s->carry = NULL;
-	s->carry_len = s->carry_cap = 0;
+	carry_init(&s->carry, &w->carries);
 	s->serial = ++w->serial;
 	s->last_input = w->now;
 	s->ended = NULL;
@@ -52,9 +48,14 @@ void stream_release(struct stream *s)
 	timer_stop(&s->timer);
 	list_del(&s->link);
 	scan_free(s->scan);
-	mem_free(s->carry);
+	carry_free(&s->carry);
 	s->scan = NULL;
-	s->carry = NULL;
+}
+
+void stream_prove(struct stream *s)
+{
+	scan_set_max(s->scan, (uint32_t)s->w->config->max_stanza);
+	carry_prove(&s->carry);
 }
 
 void stream_set_timer(struct stream *s, uint64_t ms_from_now)
@@ -193,38 +194,31 @@ static bool stream_item(struct stream *s, enum scan_result r, const struct frame
 	return s->state < STREAM_GONE && !s->paused;
 }
 
-/* Appends to what is carried; fails the stream without memory. */
-static bool stream_carry(struct stream *s, const char *p, size_t n)
+/* Its element would have to be kept for longer than there is room for: nothing more is read. */
+static void stream_evict(struct stream *s)
 {
-	size_t need = s->carry_len + n + SCAN_PAD;
-
-	if (need > s->carry_cap) {
-		size_t cap = need < CARRY_KEEP ? CARRY_KEEP : need + need / 2;
-		char *grown = mem_try_realloc(s->carry, cap);
-
-		if (!grown) {
-			conn_abort(s->conn, -ENOMEM, "no memory for the input");
-			s->state = STREAM_GONE;
-			return false;
-		}
-		s->carry = grown;
-		s->carry_cap = cap;
-	}
-	memcpy(s->carry + s->carry_len, p, n);
-	memset(s->carry + s->carry_len + n, 0, SCAN_PAD);
-	s->carry_len += n;
-	return true;
+	STATS_INC(&s->w->stats, streams_evicted);
+	stream_fail(s, "resource-constraint", NULL,
+		"incomplete elements take too much memory (a quarter of --mem-budget), and this "
+		"stream's has waited longest");
+	conn_close(s->conn, "no room for its incomplete element");
+	s->state = STREAM_GONE;
+	carry_free(&s->carry);
 }
 
-static void stream_uncarry(struct stream *s, size_t used)
+/* Keeps p[0..n); false: the stream is gone, for want of memory. */
+static bool stream_carry(struct stream *s, const char *p, size_t n)
 {
-	s->carry_len -= used;
-	memmove(s->carry, s->carry + used, s->carry_len + SCAN_PAD);
-	if (s->carry_len == 0 && s->carry_cap > CARRY_KEEP) {
-		mem_free(s->carry);
-		s->carry = NULL;
-		s->carry_cap = 0;
+	struct carry *victim;
+
+	if (!carry_append(&s->carry, p, n)) {
+		conn_abort(s->conn, -ENOMEM, "no memory for the input");
+		s->state = STREAM_GONE;
+		return false;
 	}
+	while ((victim = carries_victim(s->carry.all)))
+		stream_evict(container_of(victim, struct stream, carry));
+	return s->state < STREAM_GONE;
 }
 
 /* Items that lie whole in p[0..n). Returns the bytes done with; *go: may more be looked at? */
@@ -253,26 +247,25 @@ static size_t stream_complete(struct stream *s, const char *p, size_t n, bool *g
 {
 	size_t used = 0, step = 1024;
 
-	while (*go && s->carry_len > 0 && used < n) {
+	while (*go && s->carry.n > 0 && used < n) {
 		size_t take = n - used < step ? n - used : step;
-		size_t before = s->carry_len;
-		size_t done;
+		size_t before = s->carry.n, done;
 
 		if (!stream_carry(s, p + used, take)) {
 			*go = false;
 			break;
 		}
-		done = stream_scan(s, s->carry, s->carry_len, go);
+		done = stream_scan(s, s->carry.p, s->carry.n, go);
 		used += take;
 		step *= 2;
 		if (done == 0)
 			continue;
 		if (done >= before) {
 			/* The rest lies in p as well: go on there, without a copy. */
-			used -= s->carry_len - done;
-			done = s->carry_len;
+			used -= s->carry.n - done;
+			done = s->carry.n;
 		}
-		stream_uncarry(s, done);
+		carry_drop(&s->carry, done);
 	}
 	return used;
 }
@@ -283,9 +276,9 @@ static void stream_feed(struct stream *s, const char *p, size_t n)
 	size_t used = 0;
 
 	s->feeding = true;
-	if (go && s->carry_len > 0)
+	if (go && s->carry.n > 0)
 		used = stream_complete(s, p, n, &go);
-	if (go && s->carry_len == 0)
+	if (go && s->carry.n == 0)
 		used += stream_scan(s, p + used, n - used, &go);
 	/* After an error of the scanner nothing can follow; otherwise what is left is wanted. */
 	if (s->state < STREAM_GONE && scan_error(s->scan) == SCAN_E_NONE && used < n)
@@ -316,13 +309,13 @@ void stream_resume(struct stream *s)
 	s->paused = false;
 	if (s->state == STREAM_GONE)
 		return;
-	if (!s->feeding && s->carry_len > 0) {
+	if (!s->feeding && s->carry.n > 0) {
 		bool go = scan_error(s->scan) == SCAN_E_NONE;
 		size_t done;
 
 		s->feeding = true;
-		done = stream_scan(s, s->carry, s->carry_len, &go);
-		stream_uncarry(s, done);
+		done = stream_scan(s, s->carry.p, s->carry.n, &go);
+		carry_drop(&s->carry, done);
 		s->feeding = false;
 	}
 	if (!s->paused)

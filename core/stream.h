@@ -19,6 +19,7 @@
 #ifndef SLUICE_CORE_STREAM_H
 #define SLUICE_CORE_STREAM_H
 
+#include "core/carry.h"
 #include "net/conn.h"
 #include "xml/element.h"
 #include "xml/scan.h"
@@ -56,8 +57,7 @@ struct stream {
 	struct conn *conn;
 	const struct stream_ops *ops;
 	struct scan *scan;
-	char *carry; /* bytes of an incomplete item, and after a pause what follows it */
-	size_t carry_len, carry_cap;
+	struct carry carry; /* bytes of an incomplete item, and after a pause what follows it */
 	struct timer timer;
 	struct list link; /* in the worker's list of streams */
 	uint64_t serial; /* never reused */
@@ -76,6 +76,10 @@ bool stream_init(struct stream *s, struct worker *w, struct conn *conn,
 extern const struct conn_ops stream_conn_ops;
 /* Frees what stream_init made. From ops->closed. */
 void stream_release(struct stream *s);
+
+/* The peer is known, a backend or a server that has proven a domain: elements may be as large as
+ * --max-stanza allows, and are the last to go when memory is short. */
+void stream_prove(struct stream *s);
 
 /* Our own words: headers, features, answers, errors. Dropped once the stream has ended. */
 void stream_say(struct stream *s, struct span xml);

@@ -208,7 +208,7 @@ static bool worker_open(struct worker *w)
 {
 	const struct config *c = w->config;
 	const struct conns_opts conns = { .max = (unsigned)c->max_conns,
-		.mem_budget = c->mem_budget };
+		.mem_budget = c->mem_budget - c->mem_budget / 4 };
 	const struct dns_opts dns = { .servers = c->dns, .n_servers = c->n_dns };
 	int err = 0;
 
@@ -218,6 +218,7 @@ static bool worker_open(struct worker *w)
 		return false;
 	}
 	w->wheel = timer_wheel_new(w->now);
+	carries_init(&w->carries, c->mem_budget / 4);
 	w->conns = conns_new(w->ring, w->wheel, &conns, &err);
 	if (!w->conns) {
 		fprintf(stderr, "sluice: cannot set up receive buffers: %s\n", strerror(-err));

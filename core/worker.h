@@ -12,6 +12,7 @@
 
 #include "core/base/spsc.h"
 #include "core/bounce.h"
+#include "core/carry.h"
 #include "core/config.h"
 #include "core/hosting.h"
 #include "core/ipcount.h"
@@ -53,6 +54,7 @@ struct worker {
 	struct routes *routes;
 	struct ipcount *unauthenticated; /* inbound streams per source address */
 	struct stats stats;
+	struct carries carries; /* incomplete elements of all streams */
 	struct list streams; /* all struct stream */
 	struct list resumable; /* inbound streams whose claims have shrunk */
 	uint64_t links_until; /* while draining: backends keep their links so long */

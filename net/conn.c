@@ -62,7 +62,6 @@ void conn_end(struct conn *c, int err, const char *why)
 		c->why = why;
 	conn_state_set(c, CONN_DYING);
 	timer_stop(&c->timer);
-	list_del(&c->resumed);
 	list_del(&c->starved);
 	conn_io_stop(c);
 	conn_touch(c);
@@ -109,7 +108,6 @@ static void conn_finish(struct conn *c)
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(c->fd);
 	outq_clear(&c->out);
-	conn_carry_drop(c);
 	conn_state_set(c, CONN_FREE);
 	c->gen = c->gen == GEN_MAX ? 1 : c->gen + 1;
 	list_add(&cs->free, &c->work);
@@ -131,7 +129,6 @@ static bool slab_grow(struct conns *cs)
 		c->cs = cs;
 		c->index = cs->n_chunks * CHUNK + i;
 		c->gen = 1;
-		list_init(&c->resumed);
 		list_init(&c->starved);
 		timer_init(&c->timer, on_timer);
 		list_add_tail(&cs->free, &c->work);
@@ -208,7 +205,6 @@ struct conns *conns_new(struct uring *u, struct timer_wheel *wheel, const struct
 	list_init(&cs->free);
 	list_init(&cs->dirty);
 	list_init(&cs->ended);
-	list_init(&cs->resumed);
 	list_init(&cs->starved);
 	conn_io_setup(cs);
 	return cs;
@@ -284,12 +280,6 @@ void conns_flush(struct conns *cs, uint64_t now)
 {
 	cs->turn_bytes = 0;
 	buffers_check(cs, now);
-	while (!list_empty(&cs->resumed)) {
-		struct conn *c = list_first(&cs->resumed, struct conn, resumed);
-
-		list_del(&c->resumed);
-		conn_carry_deliver(c);
-	}
 	while (!list_empty(&cs->ended)) {
 		struct conn *c = list_first(&cs->ended, struct conn, work);
 
@@ -312,7 +302,7 @@ size_t conns_turn_bytes(const struct conns *cs)
 
 bool conns_dirty(const struct conns *cs)
 {
-	return !list_empty(&cs->dirty) || !list_empty(&cs->ended) || !list_empty(&cs->resumed);
+	return !list_empty(&cs->dirty) || !list_empty(&cs->ended);
 }
 
 /* -- one connection -- */
@@ -445,11 +435,8 @@ void conn_resume(struct conn *c)
 	if (!c->paused)
 		return;
 	c->paused = false;
-	if (conn_closing(c))
-		return;
-	if (c->carry.p && list_empty(&c->resumed))
-		list_add_tail(&c->cs->resumed, &c->resumed);
-	conn_touch(c);
+	if (!conn_closing(c))
+		conn_touch(c);
 }
 
 bool conn_paused(const struct conn *c)
@@ -468,9 +455,7 @@ void conn_close(struct conn *c, const char *why)
 	c->why = why;
 	conn_state_set(c, CONN_FLUSHING);
 	timer_stop(&c->timer);
-	list_del(&c->resumed);
 	list_del(&c->starved);
-	conn_carry_drop(c);
 	conn_touch(c);
 }
 

@@ -8,8 +8,8 @@
  * Sending: at most one send in flight; what is written meanwhile is coalesced and
  * goes out in one sendmsg at the end of the turn (conns_flush). Receiving:
  * one oneshot receive into a provided buffer, a larger one when the last was full;
- * a paused connection is simply not re-armed, and what was in flight then is kept
- * until conn_resume. The peer's end of input ends the connection at once with err 0,
+ * a paused connection is simply not re-armed: what was in flight then, at most one
+ * buffer, still comes. The peer's end of input ends the connection at once with err 0,
  * without a further attempt to send: it has most likely gone, and what the kernel
  * never took can be told exactly (conn_unsent). Failure: `closed` is the last
  * callback, comes exactly once per connection, never from inside a call of the
@@ -59,8 +59,7 @@ unsigned conns_max(const struct conns *cs);
 const struct conns_stats *conns_stats(const struct conns *cs);
 
 /* Once per turn, after all input was handled: receives and one send for each connection that has
- * output are queued on the ring, what conn_resume has set free is delivered, and `closed` is
- * called for those that are done. Nothing moves without it, not even a new connection. */
+ * output are queued on the ring, and `closed` is called for those that are done. Nothing moves without it, not even a new connection. */
 void conns_flush(struct conns *cs, uint64_t now);
 /* Input bytes since the last call of conns_flush: the budget of a turn. */
 size_t conns_turn_bytes(const struct conns *cs);
@@ -97,7 +96,8 @@ bool conn_write(struct conn *c, const struct span *pieces, unsigned n, unsigned 
  * `writable` will come. False only without memory or after conn_close. */
 bool conn_say(struct conn *c, struct span s);
 
-void conn_pause(struct conn *c); /* no more input until conn_resume */
+/* No more is received until conn_resume; the receive that is in flight may still bring input. */
+void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
 bool conn_paused(const struct conn *c);
 

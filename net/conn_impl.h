@@ -40,12 +40,10 @@ struct conn {
 	const struct conn_ops *ops;
 	void *user;
 	struct list work; /* in cs->free, cs->dirty or cs->ended, or nothing is to be done */
-	struct list resumed; /* in cs->resumed: it has a carry to be given */
 	struct list starved; /* in cs->starved: a write failed for want of budget */
 	struct outq out;
 	struct timer timer;
 	union op_memory *memory;
-	struct span carry; /* came while it was paused; owned, BUFRING_PAD behind it */
 	size_t queue_max;
 	uint64_t progress; /* when the send in flight began, or was last seen to progress */
 	uint64_t acked; /* bytes that the peer had acknowledged then */
@@ -69,7 +67,7 @@ struct conns {
 	struct conn **chunks;
 	unsigned n_chunks, count, max;
 	size_t budget, turn_bytes;
-	struct list free, dirty, ended, resumed, starved;
+	struct list free, dirty, ended, starved;
 	struct conns_stats stats;
 	uint64_t no_buffers_seen, buffers_due;
 };
@@ -98,7 +96,5 @@ bool conn_connect(struct conn *c) MUST_CHECK; /* false: no memory */
 void conn_work(struct conn *c, uint64_t now);
 /* Time to see whether the send in flight progresses. */
 void conn_send_check(struct conn *c, uint64_t now);
-void conn_carry_deliver(struct conn *c);
-void conn_carry_drop(struct conn *c);
 
 #endif

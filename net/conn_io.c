@@ -93,7 +93,7 @@ static bool wants_input(const struct conn *c)
 	if (c->receiving || c->eof)
 		return false;
 	if (c->state == CONN_OPEN)
-		return !c->paused && !c->carry.p;
+		return !c->paused;
 	return c->state == CONN_FLUSHING || c->state == CONN_SHUT;
 }
 
@@ -108,38 +108,6 @@ static void recv_start(struct conn *c)
 	uring_recv(c->cs->uring, tag, c->fd, c->big ? CONN_GROUP_BIG : CONN_GROUP_SMALL, !c->more);
 }
 
-void conn_carry_drop(struct conn *c)
-{
-	mem_free((void *)(uintptr_t)c->carry.p);
-	c->carry = SPAN_NONE;
-}
-
-/* At most one buffer: a paused connection has at most the receive that was in flight. */
-static void carry_keep(struct conn *c, struct span in)
-{
-	char *copy = mem_try_alloc(in.n + BUFRING_PAD);
-
-	BUG_ON(c->carry.p);
-	if (!copy) {
-		conn_end(c, -ENOMEM, "no memory for input");
-		return;
-	}
-	memcpy(copy, in.p, in.n);
-	memset(copy + in.n, 0, BUFRING_PAD);
-	c->carry = span_of(copy, in.n);
-}
-
-void conn_carry_deliver(struct conn *c)
-{
-	struct span in = c->carry;
-
-	c->carry = SPAN_NONE;
-	c->cs->turn_bytes += in.n;
-	c->ops->input(c, (char *)(uintptr_t)in.p, in.n);
-	mem_free((void *)(uintptr_t)in.p);
-	conn_touch(c);
-}
-
 static void input_came(struct conn *c, struct span in, uint32_t flags, unsigned size)
 {
 	struct conns *cs = c->cs;
@@ -151,10 +119,6 @@ static void input_came(struct conn *c, struct span in, uint32_t flags, unsigned 
 	cs->stats.bytes_in += in.n;
 	if (c->state != CONN_OPEN)
 		return;
-	if (c->paused) {
-		carry_keep(c, in);
-		return;
-	}
 	cs->turn_bytes += in.n;
 	c->ops->input(c, (char *)(uintptr_t)in.p, in.n);
 }

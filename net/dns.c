@@ -143,8 +143,9 @@ static struct entry *entry_find(struct dns *d, enum dns_type type, struct span n
 {
 	struct entry *e = d->buckets[hash & (d->n_buckets - 1)];
 
-	while (e && (e->hash != hash || e->type != type ||
-			    !span_eq(span_of(e->name, e->name_len), name)))
+	while (e &&
+		(e->hash != hash || e->type != type ||
+			!span_eq(span_of(e->name, e->name_len), name)))
 		e = e->next;
 	return e;
 }
@@ -287,7 +288,8 @@ static void questions_send(struct dns *d)
 	/* Counted as well, since where every send fails at once the window never fills. */
 	for (unsigned i = 0; i < LIMIT_DNS_WINDOW && may_send(d); i++)
 		question_send(d, list_first(&d->waiting, struct entry, link));
-	if (d->n_waiting > 0 && !may_send(d) && d->n_slow < LIMIT_DNS_SLOW && !timer_armed(&d->pace))
+	if (d->n_waiting > 0 && !may_send(d) && d->n_slow < LIMIT_DNS_SLOW &&
+		!timer_armed(&d->pace))
 		timer_set(d->wheel, &d->pace,
 			list_first(&d->sent, struct entry, link)->when + SLOW_MS);
 	retry_arm(d);
@@ -460,8 +462,8 @@ static bool channel_open(struct dns *d, const struct dns_opts *opts)
 	o.lookups = lookups;
 	if (ares_init_options(&d->channel, &o,
 		    ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
-			    ARES_OPT_SOCK_SNDBUF | ARES_OPT_SOCK_RCVBUF |
-			    ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS) != ARES_SUCCESS)
+			    ARES_OPT_SOCK_SNDBUF | ARES_OPT_SOCK_RCVBUF | ARES_OPT_SOCK_STATE_CB |
+			    ARES_OPT_LOOKUPS) != ARES_SUCCESS)
 		return false;
 	if (servers_set(d, opts) && servers_fit(d))
 		return true;

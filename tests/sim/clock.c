@@ -7,7 +7,7 @@
 #define START_MS 1000000 /* not 0: nobody may take a zeroed field for a time that has passed */
 
 /* The thread that runs the scenario moves it; the main thread's log lines read it. */
-static _Atomic uint64_t now = START_MS;
+static _Atomic uint64_t now = START_MS, began = START_MS;
 
 uint64_t clock_ms(void)
 {
@@ -16,15 +16,16 @@ uint64_t clock_ms(void)
 
 void clock_stamp(char out[25])
 {
-	uint64_t ms = now - START_MS;
+	uint64_t ms = now - began;
 
 	(void)snprintf(out, 25, "2026-01-01T%02u:%02u:%02u.%03uZ", (unsigned)(ms / 3600000 % 24),
 		(unsigned)(ms / 60000 % 60), (unsigned)(ms / 1000 % 60), (unsigned)(ms % 1000));
 }
 
-void sim_clock_reset(void)
+void sim_clock_begin(void)
 {
-	now = START_MS;
+	now += 3600000;
+	began = (uint64_t)now;
 }
 
 void sim_clock_pass(uint64_t ms)

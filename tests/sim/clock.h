@@ -8,7 +8,9 @@
 
 #include "core/base/clock.h"
 
-void sim_clock_reset(void);
+/* A new run: an hour later than all before, since what the program keeps for longer than a run (the
+ * log's allowance of lines) goes by the clock, too. */
+void sim_clock_begin(void);
 void sim_clock_pass(uint64_t ms);
 
 #endif

@@ -377,7 +377,7 @@ void play(const struct script *script, const struct scenario *test, enum play_fa
 
 	*out = (struct play_result){ .passed = true, .sane = true };
 	list_init(&p.actors);
-	sim_clock_reset();
+	sim_clock_begin();
 	names_reset();
 	kernel_reset(on_idle, &p);
 	router_init(&p.router);

@@ -75,8 +75,9 @@ struct wire *wire_dial(const struct addr *from, uint16_t port)
 
 void wire_send(struct wire *w, struct span s)
 {
-	BUG_ON(w->fin || w->rst);
-	if (w->ended != WIRE_RESET)
+	BUG_ON(w->fin);
+	/* As with real TCP: who writes to a connection that was reset learns it later. */
+	if (!w->rst && w->ended != WIRE_RESET)
 		flow_append(&w->to_router, s.p, s.n);
 }
 

@@ -181,9 +181,10 @@ static inline void remote_header_seen(struct tap *t, const char *from, const cha
 
 static inline void features_seen(struct tap *t)
 {
-	tap_expect(t, "<stream:features><dialback xmlns='urn:xmpp:features:dialback'><errors/>"
-		      "</dialback><limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>%u</max-bytes>"
-		      "<idle-seconds>1200</idle-seconds></limits></stream:features>",
+	tap_expect(t,
+		"<stream:features><dialback xmlns='urn:xmpp:features:dialback'><errors/>"
+		"</dialback><limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>%u</max-bytes>"
+		"<idle-seconds>1200</idle-seconds></limits></stream:features>",
 		(unsigned)rig.config.max_stanza);
 }
 

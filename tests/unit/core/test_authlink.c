@@ -206,7 +206,8 @@ Test(authlink, of_before_rfc_3920_sends_no_features)
 	fails(t, VALID(EVIL, L1));
 }
 
-Test(authlink, T_H22_header_from_another_domain)
+/* As T-H22, of a stream to an authority. */
+Test(authlink, header_from_another_domain)
 {
 	struct tap *t = claimed(), *as = sham_accept(&rig.far);
 	struct question q;

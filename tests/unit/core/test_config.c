@@ -324,9 +324,12 @@ static const struct {
 	{ { "--max-stanza", "2M" },
 		"sluice: --queue-bytes '1M': less than --max-stanza: a stanza of that size could never "
 		"leave\n" },
-	{ { "--queue-bytes=512M", "--mem-budget", "256M" },
-		"sluice: --mem-budget '256M': less than --queue-bytes, one of the queues that it "
-		"bounds\n" },
+	{ { "--queue-bytes=512M", "--mem-budget", "682M" },
+		"sluice: --mem-budget '682M': three quarters of it are less than --queue-bytes, one of "
+		"the queues that they bound\n" },
+	{ { "--mem-budget", "2047K" },
+		"sluice: --mem-budget '2047K': less than eight times --max-stanza: one that has not yet "
+		"come whole may take a quarter of it\n" },
 	{ { "--listen=[::]:5269", "--listen=[::]:5269" },
 		"sluice: two listeners are to have the address [::]:5269 (--listen, "
 		"--component-listen)\n" },

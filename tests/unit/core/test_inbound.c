@@ -234,7 +234,7 @@ Test(inbound, the_peer_closes_with_an_error)
 
 /* -- what this build does not negotiate -- */
 
-Test(inbound, T_S9_starttls_while_tls_is_off)
+Test(inbound, starttls_while_tls_is_off)
 {
 	struct tap *t;
 

@@ -26,7 +26,6 @@ Test(condition, names_and_types_O_27)
 	cr_assert_eq(ARRAY_LEN(table), DB_CONDITION_COUNT, "each condition has a row");
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		cr_expect_str_eq(db_condition_name(table[i].c), table[i].name);
-		cr_expect_str_eq(db_condition_type(table[i].c), table[i].type, "%s",
-			table[i].name);
+		cr_expect_str_eq(db_condition_type(table[i].c), table[i].type, "%s", table[i].name);
 	}
 }

@@ -30,8 +30,7 @@ static bool check(const struct secrets *s, const char *receiving, const char *or
 		span_str(key));
 }
 
-/* T-K1..9 */
-Test(key, vectors)
+Test(key, T_K1_T_K2_T_K3_T_K4_T_K5_T_K6_T_K7_T_K8_T_K9_vectors)
 {
 	static const struct {
 		const char *secret, *receiving, *originating, *id, *key;
@@ -70,7 +69,7 @@ Test(key, vectors)
 }
 
 /* T-K10: raw digest as HMAC key, upper case K, domain not canonical, A-label */
-Test(key, negative_vectors)
+Test(key, T_K10_negative_vectors)
 {
 	static const char *const wrong[] = {
 		"c1addbfb145748cecf12d897abaab550fa3c860f934787a96e8ffba8b676cab0",
@@ -92,7 +91,7 @@ Test(key, negative_vectors)
 }
 
 /* T-K11: the caller trims */
-Test(key, white_space_is_the_callers)
+Test(key, T_K11_white_space_is_the_callers)
 {
 	struct secrets *s = secrets_of(A);
 	const char *padded = " \n" V4 "\n ";
@@ -103,8 +102,7 @@ Test(key, white_space_is_the_callers)
 	secrets_free(s);
 }
 
-/* T-K12 */
-Test(key, case_matters)
+Test(key, T_K12_case_matters)
 {
 	struct secrets *s = secrets_of(A);
 	char upper[] = V4;
@@ -116,8 +114,7 @@ Test(key, case_matters)
 	secrets_free(s);
 }
 
-/* T-K13 */
-Test(key, other_tuples)
+Test(key, T_K13_other_tuples)
 {
 	struct secrets *s = secrets_of(A);
 
@@ -148,8 +145,8 @@ Test(key, presented_of_any_length)
 	secrets_free(s);
 }
 
-/* T-K17 (CVE-2016-0756) */
-Test(key, separated)
+/* CVE-2016-0756 */
+Test(key, T_K17_separated)
 {
 	struct secrets *s = secrets_of(A);
 	char a[KEY_HEX + 1], b[KEY_HEX + 1];
@@ -165,8 +162,7 @@ Test(key, separated)
 	secrets_free(s);
 }
 
-/* T-K18, T-K19 */
-Test(key, rollover)
+Test(key, T_K18_T_K19_rollover)
 {
 	struct secrets *both = secrets_of(B "\n" A "\n"), *only_b = secrets_of(B);
 	char key[KEY_HEX + 1];
@@ -181,8 +177,8 @@ Test(key, rollover)
 	secrets_free(only_b);
 }
 
-/* T-K20: nothing but the secret is needed */
-Test(key, two_nodes)
+/* Nothing but the secret is needed. */
+Test(key, T_K20_two_nodes)
 {
 	struct secrets *node1 = secrets_of(A), *node2 = secrets_of("  " A "\r\n");
 	char key[KEY_HEX + 1];
@@ -193,8 +189,7 @@ Test(key, two_nodes)
 	secrets_free(node2);
 }
 
-/* T-K21 */
-Test(key, random_secrets_differ)
+Test(key, T_K21_random_secrets_differ)
 {
 	struct secrets *a = secrets_random(), *b = secrets_random();
 	char ka[KEY_HEX + 1], kb[KEY_HEX + 1];
@@ -242,7 +237,7 @@ Test(secrets, refused)
 }
 
 /* XEP-0114's own example has no digest to check against; this one is sha1("3BF96D32secret"). */
-Test(key, handshake)
+Test(key, T_B20_handshake)
 {
 	char out[HANDSHAKE_HEX + 1];
 

@@ -54,7 +54,6 @@ static void on_input(struct conn *c, char *p, size_t n)
 
 	cr_assert_eq(e->closes, 0, "input after `closed`");
 	cr_assert_not(conn_closing(c), "input after conn_close");
-	cr_assert_not(conn_paused(c), "input while it is paused");
 	cr_assert_gt(n, 0);
 	cr_assert(bytes_good(p, n, e->received), "bytes lost or out of order at %llu",
 		(unsigned long long)e->received);

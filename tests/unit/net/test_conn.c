@@ -191,12 +191,11 @@ Test(conn, pause_with_a_receive_in_flight_keeps_input, .timeout = 60)
 	conn_pause(e.conn);
 	cr_assert_eq(write(fds[1], bytes, sizeof(bytes)), sizeof(bytes));
 	rig_settle(&r);
-	cr_assert_eq(e.inputs, 0);
-	cr_assert_gt(conns_stats(r.conns)->bytes_in, 0, "nothing had been in flight");
-	cr_assert_leq(conns_stats(r.conns)->bytes_in, 4096, "more than a buffer while paused");
+	cr_assert_eq(e.inputs, 1, "a receive was in flight");
+	cr_assert_leq(e.received, 4096, "more than a buffer while paused");
 	cr_assert_not(conns_dirty(r.conns), "a paused connection keeps the worker awake");
 	conn_resume(e.conn);
-	cr_assert_eq(e.inputs, 0, "input from inside a call");
+	cr_assert_eq(e.inputs, 1, "input from inside a call");
 	cr_assert(conns_dirty(r.conns));
 	rig_settle(&r);
 	cr_assert_eq(e.received, sizeof(bytes));

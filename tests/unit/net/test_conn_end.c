@@ -93,7 +93,7 @@ Test(conn_end, close_while_paused, .timeout = 60)
 	cr_assert(rig_until(&r, read_to_eof, &p));
 	close(p.fd);
 	cr_assert(rig_until(&r, end_closed, &e));
-	cr_assert_eq(e.inputs, 0);
+	cr_assert_leq(e.inputs, 1, "more than was in flight");
 	cr_assert_eq(e.err, 0);
 	rig_stop(&r);
 }

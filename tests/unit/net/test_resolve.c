@@ -112,7 +112,7 @@ Test(resolve, t_q1_priorities_across_services)
 	stop();
 }
 
-Test(resolve, t_q2_direct_tls_first_on_equal_priority)
+Test(resolve, direct_tls_first_on_equal_priority)
 {
 	start(both, ARRAY_LEN(both));
 	cr_assert_eq(resolve("equal.test"), RESOLVE_FOUND);
@@ -380,8 +380,12 @@ Test(resolve, allowed_destinations)
 	cr_assert(addr_net_parse(span_str("::/0"), &allow[1]));
 	cr_assert(addr_net_parse(span_str("9.9.9.0/24"), &deny[0]));
 	cr_assert(addr_net_parse(span_str("10.9.0.0/16"), &deny[1]));
-	rules = (struct resolve_rules){ .allow = allow, .n_allow = 2, .deny = deny, .n_deny = 2,
-		.deny_ports = &ports, .n_deny_ports = 1 };
+	rules = (struct resolve_rules){ .allow = allow,
+		.n_allow = 2,
+		.deny = deny,
+		.n_deny = 2,
+		.deny_ports = &ports,
+		.n_deny_ports = 1 };
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
 		struct addr a = fake_addr(rows[i].addr);
 		const char *why = NULL;
@@ -401,7 +405,9 @@ Test(resolve, t_q16_questions_are_in_a_labels)
 	struct domain d;
 
 	start(rows, ARRAY_LEN(rows));
-	cr_assert(domain_parse(span_str("B\xc3\x9c" "CHER.peer.test"), &d));
+	cr_assert(domain_parse(span_str("B\xc3\x9c"
+					"CHER.peer.test"),
+		&d));
 	cr_assert_eq(resolve(d.text), RESOLVE_FOUND);
 	cr_assert_eq(fake_count(&server, T_SRV, PLAIN("xn--bcher-kva.peer.test")), 1);
 	cr_assert_eq(fake_count(&server, T_SRV, DIRECT("xn--bcher-kva.peer.test")), 1);

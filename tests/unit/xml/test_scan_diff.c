@@ -372,7 +372,7 @@ static void compare_cuts(const char *p, size_t n, unsigned round)
 	feed_free(&whole);
 }
 
-Test(scan_diff, stanzas)
+Test(scan_diff, T_P12_stanzas)
 {
 	static char text[sizeof(HEADER) + MAX_TEXT];
 	const size_t head = sizeof(HEADER) - 1;
@@ -424,7 +424,7 @@ static void compare_header(struct oracles *o, const char *p, size_t n)
 	free(buf);
 }
 
-Test(scan_diff, headers)
+Test(scan_diff, T_P12_headers)
 {
 	static const char seed[] = "\xef\xbb\xbf<?xml version='1.0' encoding='UTF-8' "
 				   "standalone='yes'?>\r\n" HEADER;
