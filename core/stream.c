@@ -148,13 +148,20 @@ static void stream_scan_failed(struct stream *s)
 		scan_reason(s->scan));
 }
 
+static void stream_unparsed(struct stream *s, const char *why)
+{
+	stream_fail(s,
+		element_parser_starved(s->w->elements) ? "resource-constraint" : "not-well-formed",
+		NULL, why);
+}
+
 static void stream_header(struct stream *s, const struct frame *f)
 {
 	const char *why = NULL;
 	const struct element *e = element_parse_header(s->w->elements, span_of(f->p, f->len), &why);
 
 	if (!e) {
-		stream_fail(s, "not-well-formed", NULL, why);
+		stream_unparsed(s, why);
 		return;
 	}
 	s->state = STREAM_OPEN;
@@ -350,7 +357,7 @@ const struct element *stream_element(struct stream *s, const struct frame *f)
 		span_of(f->p, f->len), &why);
 
 	if (!e)
-		stream_fail(s, "not-well-formed", NULL, why);
+		stream_unparsed(s, why);
 	return e;
 }
 

@@ -51,6 +51,38 @@ struct element_parser {
 	const char *why; /* NULL while all is well */
 };
 
+static const char no_memory[] = "out of memory"; /* known by its address */
+
+/*
+ * libxml2's memory. What it does without some is told by no one error code, and may be to leave
+ * something out: a parse during which anything was refused is not believed.
+ */
+static _Thread_local bool memory_refused;
+
+static void *xml_alloc(size_t n)
+{
+	void *p = mem_try_alloc(n);
+
+	memory_refused |= !p;
+	return p;
+}
+
+static void *xml_realloc(void *old, size_t n)
+{
+	void *p = mem_try_realloc(old, n);
+
+	memory_refused |= !p;
+	return p;
+}
+
+static char *xml_strdup(const char *s)
+{
+	size_t n = strlen(s) + 1;
+	char *copy = xml_alloc(n);
+
+	return copy ? memcpy(copy, s, n) : NULL;
+}
+
 /*
  * The first reason counts. libxml2 reads on, which costs no more than the input is
  * long; stopping it from inside is not safe in every callback.
@@ -101,7 +133,7 @@ static void *tree_alloc(struct element_parser *ep, size_t n)
 	if (!b || need > b->cap - b->n)
 		b = block_new(ep, need);
 	if (!b) {
-		refuse(ep, "out of memory");
+		refuse(ep, no_memory);
 		return NULL;
 	}
 	ep->used += need;
@@ -309,7 +341,7 @@ static void on_error(void *ctx, xmlErrorPtr error)
 	if (error->code == XML_WAR_NS_URI || error->code == XML_WAR_NS_URI_RELATIVE)
 		ep->ns_uri_only = true;
 	else if (error->code == XML_ERR_NO_MEMORY)
-		refuse(ep, "out of memory");
+		refuse(ep, no_memory);
 	else if (error->domain == XML_FROM_NAMESPACE)
 		refuse(ep, "namespaces not well-formed");
 	else
@@ -356,11 +388,20 @@ static bool context_ready(struct element_parser *ep)
 	return ep->ctxt || context_new(ep);
 }
 
+static void say_nothing(void *ctx, const char *fmt, ...)
+{
+	(void)ctx;
+	(void)fmt;
+}
+
 struct element_parser *element_parser_new(void)
 {
 	struct element_parser *ep = mem_zalloc(sizeof(*ep));
 
+	BUG_ON(xmlMemSetup(mem_free, xml_alloc, xml_realloc, xml_strdup) != 0);
 	xmlInitParser();
+	/* Without memory libxml2 complains past the parser's own handlers, on standard error. */
+	xmlSetGenericErrorFunc(NULL, say_nothing);
 	BUG_ON(!context_new(ep)); /* no memory at start-up */
 	return ep;
 }
@@ -419,6 +460,7 @@ static void doc_parse(struct element_parser *ep, size_t len)
 	xmlDocPtr doc;
 
 	ep->why = NULL;
+	memory_refused = false;
 	ep->ns_uri_only = false;
 	ep->open = ep->root = NULL;
 	ep->depth = 0;
@@ -429,9 +471,11 @@ static void doc_parse(struct element_parser *ep, size_t len)
 		XML_PARSE_NONET | XML_PARSE_NOENT);
 	if (doc)
 		xmlFreeDoc(doc);
-	if (ep->why)
+	if (memory_refused)
+		ep->why = no_memory;
+	else if (ep->why)
 		return;
-	if (!ctxt->wellFormed || ctxt->disableSAX || !ep->root || ep->open)
+	else if (!ctxt->wellFormed || ctxt->disableSAX || !ep->root || ep->open)
 		ep->why = "not well-formed";
 	else if (!ctxt->nsWellFormed && !ep->ns_uri_only)
 		ep->why = "namespaces not well-formed";
@@ -447,12 +491,17 @@ static const struct element *parse(struct element_parser *ep, const struct span 
 	size_t len;
 
 	if (!context_ready(ep) || !doc_join(ep, piece, n_pieces, &len)) {
-		*why = "out of memory";
+		*why = ep->why = no_memory;
 		return NULL;
 	}
 	doc_parse(ep, len);
 	*why = ep->why;
 	return ep->why ? NULL : &ep->root->e;
+}
+
+bool element_parser_starved(const struct element_parser *ep)
+{
+	return ep->why == no_memory;
 }
 
 /* Neither belongs in a header, and of a document type declaration nothing may be read. */

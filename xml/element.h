@@ -45,6 +45,9 @@ void element_parser_free(struct element_parser *ep);
 const struct element *element_parse(struct element_parser *ep, struct span root_decls,
 	struct span bytes, const char **why) MUST_CHECK;
 
+/* Was the last call refused for want of memory, and not for what it was given? */
+bool element_parser_starved(const struct element_parser *ep);
+
 /* A stream header: XML declaration and root start tag, whose end tag is synthesised. */
 const struct element *element_parse_header(struct element_parser *ep, struct span bytes,
 	const char **why) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/base/limits.h"
+#include "core/base/mem.h"
 #include "xml/element.h"
 
 #define STREAMS "http://etherx.jabber.org/streams"
@@ -329,3 +330,32 @@ Test(element, quiet, .init = cr_redirect_stderr)
 	fflush(stderr);
 	cr_assert_stderr_eq_str("end");
 }
+
+#ifdef SLUICE_FAULT_INJECTION
+/* The input is not to blame for what the host lacks, and the parser is as good as before. */
+Test(element, no_memory)
+{
+	struct element_parser *ep = element_parser_new();
+	const struct span xml = SPAN_LIT("<a b='&lt;c&gt;' xmlns:d='u'><d:e>text</d:e></a>");
+	const struct element *e;
+	const char *why;
+	uint64_t k = 0, left = 0;
+	unsigned without = 0;
+
+	while (left == 0) {
+		mem_fail_nth(++k);
+		e = element_parse(ep, SPAN_LIT(" xmlns='jabber:server'"), xml, &why);
+		left = mem_fail_nth(0);
+		cr_assert(e || element_parser_starved(ep), "allocation %lu: %s", (unsigned long)k,
+			why);
+		cr_assert(!e ||
+			(element_is(e, "jabber:server", "a") && e->child &&
+				span_is(e->child->text, "text")));
+		without += !e;
+	}
+	cr_assert_gt(without, 0);
+	cr_assert(e);
+	cr_assert_not(element_parser_starved(ep));
+	element_parser_free(ep);
+}
+#endif
