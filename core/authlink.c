@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/authlink.h"
 
+#include <errno.h>
+
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/claims.h"
 #include "core/negotiate.h"
 #include "core/stream.h"
 #include "core/worker.h"
@@ -11,7 +14,7 @@ struct authlink {
 	struct stream s;
 	struct verify_link *link; /* NULL: the verifier has let go of it, or has been told */
 	bool up;
-	unsigned ignored; /* elements that nobody asked for */
+	unsigned foreign; /* elements that are no dialback, so far */
 	char *from, *to; /* of our header */
 };
 
@@ -119,14 +122,6 @@ static bool answer_type(struct span type, enum verify_answer *out)
 	return true;
 }
 
-/* What nobody asked for changes nothing, but there is an end to it (2.11, T-Z10). */
-static void authlink_ignore(struct authlink *a)
-{
-	if (++a->ignored > LIMIT_UNKNOWN_ELEMENTS)
-		stream_fail(&a->s, "policy-violation", NULL,
-			"too many elements that nobody asked for");
-}
-
 /* Counts only if it answers a question that was sent on this very stream (CVE-2012-3525). */
 static void authlink_answer(struct authlink *a, const struct element *e)
 {
@@ -140,8 +135,9 @@ static void authlink_answer(struct authlink *a, const struct element *e)
 		verifier_answer(a->s.w->verifier, a->link, domain_span(&from), domain_span(&to),
 			element_attr(e, "id"), answer, a->s.w->now))
 		return;
-	STATS_INC(&a->s.w->stats, ignored_dialback);
-	authlink_ignore(a);
+	if (!claims_unsolicited(&a->s, e, "answers no question that was asked on this stream"))
+		stream_fail(&a->s, "policy-violation", NULL,
+			"too many dialback elements that nobody asked for");
 }
 
 static void authlink_frame(struct stream *s, const struct frame *f)
@@ -153,7 +149,9 @@ static void authlink_frame(struct stream *s, const struct frame *f)
 		return;
 	if (f->kind != FRAME_DIALBACK && f->kind != FRAME_STREAM) {
 		STATS_INC(&s->w->stats, ignored_elements);
-		authlink_ignore(a);
+		if (++a->foreign > LIMIT_UNKNOWN_ELEMENTS)
+			stream_fail(s, "policy-violation", NULL,
+				"too many elements that nobody asked for");
 		return;
 	}
 	e = stream_element(s, f);
@@ -209,13 +207,25 @@ static char *try_dup(struct span s)
 	return copy;
 }
 
+/* What the claim is told says nothing about us: the operator has to hear it from here. */
+static void authlink_undialled(struct worker *w, const struct addr *to, int err)
+{
+	char peer[ADDR_TEXT];
+
+	STATS_INC(&w->stats, dials_failed);
+	addr_format(to, peer);
+	LOG(LOG_WARN, "dial-failed", "an authoritative server could not be dialled",
+		LF_STR("peer", peer),
+		LF_STR("error", err == -EUSERS ? "--max-conns is reached" : strerror(-err)));
+}
+
 bool authlink_dial(void *ctx, struct verify_link *link, const struct addr *to,
 	struct span header_from, struct span header_to)
 {
 	struct worker *w = ctx;
 	struct authlink *a = mem_try_zalloc(sizeof(*a));
 	struct conn *c = NULL;
-	int err;
+	int err = -ENOMEM;
 
 	if (!a || w->draining) {
 		mem_free(a);
@@ -230,6 +240,7 @@ bool authlink_dial(void *ctx, struct verify_link *link, const struct addr *to,
 		verify_link_set_user(link, a);
 		return true;
 	}
+	authlink_undialled(w, to, c ? -ENOMEM : err);
 	if (c)
 		conn_abort(c, -ENOMEM, "no memory");
 	mem_free(a->from);

@@ -8,6 +8,7 @@
 
 #define NS_STANZA_ERRORS "urn:ietf:params:xml:ns:xmpp-stanzas"
 /* Addresses are echoed as they were spelled: a little longer than canonical ones at most. */
+#define HOUR_MS 3600000
 #define SPELLING_MAX (LIMIT_DOMAIN + 1)
 #define ANSWER_MAX (2 * SPELLING_MAX * 6 + LIMIT_STREAM_ID * 6 + 512)
 
@@ -61,36 +62,42 @@ static void result_answer(struct inbound *in, struct span raw_from, struct span 
 	answer_write(in, "db:result", raw_to, raw_from, SPAN_NONE, type, c);
 }
 
-/* Unsolicited or malformed: changes nothing; many of them end a stream that has proven nothing
- * (rule 2.11). */
-static void claims_ignore(struct inbound *in, const char *why)
+bool claims_unsolicited(struct stream *s, const struct element *e, const char *why)
 {
 	char peer[ADDR_TEXT];
 
-	STATS_INC(&in->s.w->stats, ignored_dialback);
-	addr_format(conn_peer(in->s.conn), peer);
-	LOG(LOG_WARN, "dialback-ignored", why, LF_STR("peer", peer));
-	if (in->s.w->now - in->ignored_since >= 3600000) {
-		in->ignored_since = in->s.w->now;
-		in->ignored = 0;
+	STATS_INC(&s->w->stats, ignored_dialback);
+	addr_format(conn_peer(s->conn), peer);
+	LOG(LOG_WARN, "dialback-ignored", why, LF_STR("peer", peer), LF_SPAN("element", e->name),
+		LF_SPAN("from", element_attr(e, "from")), LF_SPAN("to", element_attr(e, "to")),
+		LF_SPAN("type", element_attr(e, "type")));
+	if (s->w->now - s->ignored_since >= HOUR_MS) {
+		s->ignored_since = s->w->now;
+		s->ignored = 0;
 	}
-	if (++in->ignored > LIMIT_IGNORED_HOURLY && pairs_count(in->pairs, PAIR_VALID) == 0)
+	return ++s->ignored <= LIMIT_IGNORED_HOURLY;
+}
+
+/* Unsolicited or malformed: changes nothing; many of them end a stream that has proven nothing
+ * (rule 2.11). */
+static void claims_ignore(struct inbound *in, const struct element *e, const char *why)
+{
+	if (!claims_unsolicited(&in->s, e, why) && pairs_count(in->pairs, PAIR_VALID) == 0)
 		stream_fail(&in->s, "policy-violation", NULL,
 			"too many dialback elements that nobody asked for");
 }
 
 /* -- db:result: the Receiving Server -- */
 
-static struct receive_facts request_facts(const struct inbound *in, const struct request *rq)
+static struct receive_facts facts_of(const struct hosting *h, struct span from, struct span to)
 {
-	const struct hosting *h = in->s.w->hosting;
-	struct policy_rule peer = policy_peer(h->policy, domain_span(&rq->from));
-	struct policy_rule host = policy_host(h->policy, domain_span(&rq->to));
+	struct policy_rule peer = policy_peer(h->policy, from);
+	struct policy_rule host = policy_host(h->policy, to);
 
 	return (struct receive_facts){
 		.tls_missing = peer.tls == TLS_REQUIRED || host.tls == TLS_REQUIRED,
-		.from_hosted = hosting_serves(h, domain_span(&rq->from)),
-		.to_hosted = hosting_serves(h, domain_span(&rq->to)),
+		.from_hosted = hosting_serves(h, from),
+		.to_hosted = hosting_serves(h, to),
 		.blocked = peer.block || host.block,
 		.need_strong = peer.require_strong || host.require_strong,
 	};
@@ -126,15 +133,18 @@ static void claim_answer(struct inbound *in, struct pair *p, struct span raw_fro
 		[REPLY_ERROR] = NULL,
 	};
 	struct worker *w = in->s.w;
-	struct receive_reply reply = receive_outcome(in->pairs, p, outcome,
-		w->config->invalid_policy, w->now);
+	enum invalid_policy policy = w->config->invalid_policy;
+	struct receive_reply reply = receive_outcome(in->pairs, p, outcome, policy, w->now);
 
 	claim_count(&w->stats, outcome);
 	if (reply.type == REPLY_VALID && pairs_count(in->pairs, PAIR_VALID) == 1)
 		inbound_proven(in);
 	result_answer(in, raw_from, raw_to, type[reply.type], reply.condition);
 	if (reply.close)
-		stream_end(&in->s, "a key was invalid and no other pair is alive");
+		stream_end(&in->s,
+			policy == INVALID_RFC3920
+				? "a key was invalid, which ends a stream by --invalid-policy"
+				: "a key was invalid and no other pair is alive");
 	if (reply.grace && !in->strict_close) {
 		in->strict_close = true;
 		stream_set_timer(&in->s, GRACE_FORBID_MS);
@@ -151,10 +161,45 @@ static void claim_start(struct inbound *in, const struct request *rq, struct pai
 		claim_answer(in, p, rq->raw_from, rq->raw_to, VERIFY_OVERLOAD);
 }
 
+/* For the log: why a request was refused at once. */
+static const char *refusal_text(const struct receive_step *step)
+{
+	if (step->pair && step->pair->state == PAIR_REFUSED)
+		return "refused a while ago; the refusal still holds";
+	if (step->pair && step->pair->state == PAIR_VERIFYING)
+		return "another key again, while the second is being verified";
+	switch (step->condition) {
+	case DB_BAD_REQUEST:
+		return "the key is empty or too long";
+	case DB_POLICY_VIOLATION:
+		return "the policy forbids one of the two domains";
+	case DB_NOT_ACCEPTABLE:
+		return "the sender domain is hosted here, or is the target";
+	case DB_ITEM_NOT_FOUND:
+		return "the target domain is not hosted here";
+	case DB_NOT_AUTHORIZED:
+		return "the policy demands a proof that dialback is not";
+	default:
+		return "the stream has too many pairs (--max-pairs-per-stream), or no memory";
+	}
+}
+
+static void refusal_log(const struct inbound *in, const struct request *rq,
+	const struct receive_step *step)
+{
+	char peer[ADDR_TEXT];
+
+	addr_format(conn_peer(in->s.conn), peer);
+	LOG(LOG_WARN, "pair-refused", refusal_text(step), LF_STR("peer", peer),
+		LF_SPAN("from", rq->raw_from), LF_SPAN("to", rq->raw_to),
+		LF_STR("condition", db_condition_name(step->condition)));
+}
+
 static void result_request(struct inbound *in, const struct request *rq)
 {
 	struct span key = span_trim(rq->e->text);
-	struct receive_facts facts = request_facts(in, rq);
+	struct receive_facts facts = facts_of(in->s.w->hosting, domain_span(&rq->from),
+		domain_span(&rq->to));
 	struct pair *known = pairs_get(in->pairs, domain_span(&rq->from), domain_span(&rq->to));
 	struct span pending = known && known->claim ? claim_key(known->claim) : SPAN_NONE;
 	struct receive_step step = receive_request(in->pairs, domain_span(&rq->from),
@@ -170,6 +215,7 @@ static void result_request(struct inbound *in, const struct request *rq)
 		break;
 	case RECEIVE_ERROR:
 		STATS_INC(&in->s.w->stats, pairs_error);
+		refusal_log(in, rq, &step);
 		result_answer(in, rq->raw_from, rq->raw_to, NULL, step.condition);
 		break;
 	case RECEIVE_IGNORE:
@@ -222,14 +268,38 @@ static void claim_log(const struct inbound *in, const struct claim *c, enum veri
 		LF_STR("authority", as));
 }
 
+/* Registry and policy once more: a reload may have come between the question and its answer. */
+static bool claim_forbidden(struct inbound *in, const struct claim *c)
+{
+	struct worker *w = in->s.w;
+	struct receive_facts facts = facts_of(w->hosting, claim_from(c), claim_to(c));
+	enum db_condition refusal;
+	char peer[ADDR_TEXT];
+
+	if (facts.need_strong)
+		refusal = DB_NOT_AUTHORIZED;
+	else if (!receive_forbidden(&facts, &refusal))
+		return false;
+	receive_revoke(in->pairs, claim_pair(c), refusal, w->now);
+	STATS_INC(&w->stats, pairs_error);
+	addr_format(conn_peer(in->s.conn), peer);
+	LOG(LOG_WARN, "pair-refused", "registry or policy no longer permits it",
+		LF_STR("peer", peer), LF_SPAN("from", claim_from(c)), LF_SPAN("to", claim_to(c)),
+		LF_STR("condition", db_condition_name(refusal)));
+	result_answer(in, claim_raw_from(c), claim_raw_to(c), NULL, refusal);
+	return true;
+}
+
 void claims_done(void *ctx, struct claim *c, enum verify_outcome outcome,
 	const struct addr *authority)
 {
 	struct worker *w = ctx;
 	struct inbound *in = claim_asker(c)->user;
 
-	claim_log(in, c, outcome, authority);
-	claim_answer(in, claim_pair(c), claim_raw_from(c), claim_raw_to(c), outcome);
+	if (outcome != VERIFY_VALID || !claim_forbidden(in, c)) {
+		claim_log(in, c, outcome, authority);
+		claim_answer(in, claim_pair(c), claim_raw_from(c), claim_raw_to(c), outcome);
+	}
 	/* Not resumed from here: the verifier is in the middle of its work. */
 	if (in->pausing & PAUSE_CLAIMS && list_empty(&in->resume))
 		list_add_tail(&w->resumable, &in->resume);
@@ -251,6 +321,29 @@ void claims_resume(struct worker *w)
 
 /* -- db:verify: the Authoritative Server -- */
 
+/* Mostly two nodes with different secrets, or a domain of somebody else whose DNS leads here. */
+static void verify_log(const struct inbound *in, const struct request *rq, enum authority_answer a)
+{
+	struct log_field from = LF_SPAN("from", rq->raw_from), to = LF_SPAN("to", rq->raw_to);
+	char peer[ADDR_TEXT];
+
+	if (a == AUTHORITY_VALID)
+		return;
+	addr_format(conn_peer(in->s.conn), peer);
+	/* Each with a rate of its own. */
+	if (a == AUTHORITY_INVALID)
+		LOG(LOG_WARN, "verify-invalid",
+			"a server asked about a key that none of our secrets has made",
+			LF_STR("peer", peer), from, to);
+	else if (a == AUTHORITY_NOT_HOSTED)
+		LOG(LOG_WARN, "verify-not-hosted",
+			"a server asked about a key of a domain that is not hosted here",
+			LF_STR("peer", peer), from, to);
+	else if (a == AUTHORITY_WITHHELD)
+		LOG(LOG_WARN, "verify-withheld", "too many wrong keys from this address: no answer",
+			LF_STR("peer", peer), from, to);
+}
+
 static void verify_request(struct inbound *in, const struct request *rq, struct span id)
 {
 	struct worker *w = in->s.w;
@@ -261,11 +354,16 @@ static void verify_request(struct inbound *in, const struct request *rq, struct 
 		id, span_trim(rq->e->text), hosted, conn_peer(in->s.conn), w->now);
 
 	in->asked = w->now;
+	verify_log(in, rq, a);
 	if (a == AUTHORITY_WITHHELD) {
 		STATS_INC(&w->stats, verify_withheld);
 		return;
 	}
 	STATS_INC(&w->stats, verify_answered);
+	if (a == AUTHORITY_INVALID)
+		STATS_INC(&w->stats, verify_invalid);
+	else if (a == AUTHORITY_NOT_HOSTED)
+		STATS_INC(&w->stats, verify_not_hosted);
 	answer_write(in, "db:verify", rq->raw_to, rq->raw_from, id,
 		a == AUTHORITY_VALID		 ? "valid"
 			: a == AUTHORITY_INVALID ? "invalid"
@@ -278,7 +376,7 @@ static void verify_element(struct inbound *in, const struct request *rq)
 	struct span id = element_attr(rq->e, "id");
 
 	if (id.n == 0 || id.n > LIMIT_STREAM_ID) {
-		STATS_INC(&in->s.w->stats, ignored_dialback);
+		(void)claims_unsolicited(&in->s, rq->e, "a db:verify without an id");
 		if (++in->without_id > LIMIT_VERIFY_NO_ID)
 			stream_fail(&in->s, "bad-format", NULL, "db:verify without an id");
 		return;
@@ -303,6 +401,7 @@ void claims_element(struct inbound *in, const struct frame *f)
 {
 	const struct element *e;
 	struct request rq;
+	struct span type;
 	bool result, verify;
 
 	if (in->s.state != STREAM_OPEN)
@@ -313,11 +412,15 @@ void claims_element(struct inbound *in, const struct frame *f)
 	result = element_is(e, NS_DIALBACK, "result");
 	verify = element_is(e, NS_DIALBACK, "verify");
 	if (!result && !verify) {
-		claims_ignore(in, "an element that dialback does not have");
+		claims_ignore(in, e, "an element that dialback does not have");
 		return;
 	}
-	if (element_attr(e, "type").p) {
-		claims_ignore(in, "an answer on a stream on which we asked nothing");
+	type = element_attr(e, "type");
+	if (type.p) {
+		claims_ignore(in, e,
+			span_is(type, "valid") || span_is(type, "invalid") || span_is(type, "error")
+				? "an answer on a stream on which we asked nothing"
+				: "a type that dialback does not have");
 		return;
 	}
 	request_read(&rq, e);

@@ -12,6 +12,10 @@
 /* An element in the dialback namespace. */
 void claims_element(struct inbound *in, const struct frame *f);
 
+/* An element that changes nothing: counts it and tells the log; on streams to authorities, too.
+ * False: too many within an hour for a stream that has proven nothing (rule 2.11). */
+bool claims_unsolicited(struct stream *s, const struct element *e, const char *why);
+
 /* verify_ops.done; ctx is the worker. */
 void claims_done(void *ctx, struct claim *c, enum verify_outcome outcome,
 	const struct addr *authority);

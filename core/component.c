@@ -17,9 +17,11 @@ struct component *component_of(struct stream *s)
 	return s->ops == &component_ops ? container_of(s, struct component, s) : NULL;
 }
 
+/* A connection that has died is not open while its last operations end: what comes in between is
+ * parked, not refused. */
 bool component_open(const struct component *c)
 {
-	return c->s.state == STREAM_OPEN;
+	return c->s.state == STREAM_OPEN && !conn_closing(c->s.conn);
 }
 
 bool component_write(struct component *c, const struct span *pieces, unsigned n, bool force)
@@ -71,38 +73,67 @@ static void component_open_stream(struct stream *s)
 			span_str(s->w->config->name));
 }
 
-static void component_refuse(struct component *c, const char *condition, const char *why)
+/* to: of its header, as it was sent; SPAN_NONE: not at hand any more. */
+static void component_refuse_for(struct component *c, struct span to, const char *condition,
+	const char *why)
 {
+	const char *backend = c->backend[0] ? c->backend : NULL;
+	char peer[ADDR_TEXT];
+
 	STATS_INC(&c->s.w->stats, components_refused);
+	addr_format(conn_peer(c->s.conn), peer);
+	LOG(LOG_WARN, "component-refused", why, LF_STR("peer", peer), LF_SPAN("domain", to),
+		LF_STR("backend", backend), LF_STR("condition", condition));
 	stream_fail(&c->s, condition, NULL, why);
 }
 
-/* The entry that the header's `to` belongs to, if this address may log in for it. */
-static const struct backend *component_entry(const struct component *c, const struct domain *to)
+static void component_refuse(struct component *c, const char *condition, const char *why)
 {
-	const struct host *host = registry_find(c->s.w->hosting->registry, domain_span(to));
+	component_refuse_for(c, SPAN_NONE, condition, why);
+}
 
-	if (!host || host->kind != HOST_SERVED || host->backend->link != LINK_COMPONENT ||
-		!backend_admits(host->backend, conn_peer(c->s.conn)))
-		return NULL;
-	return host->backend;
+/* The entry that the header's `to` belongs to, if this address may log in for it. Strangers are
+ * told `host-unknown` whatever the reason is; the log says which. */
+static const struct backend *component_entry(const struct component *c, struct span to,
+	const char **why)
+{
+	const struct host *host = NULL;
+	struct domain d;
+
+	if (domain_parse(to, &d))
+		host = registry_find(c->s.w->hosting->registry, domain_span(&d));
+	if (!host)
+		*why = "the registry does not have this domain";
+	else if (host->kind != HOST_SERVED)
+		*why = "the registry says that this domain is gone";
+	else if (host->backend->link != LINK_COMPONENT)
+		*why = "the backend of this domain is no component";
+	else if (!backend_admits(host->backend, conn_peer(c->s.conn)))
+		*why = host->backend->n_from
+			? "its address is not among from= of the domain's backend"
+			: "its address is neither loopback nor private, and the domain's backend "
+			  "has no from=";
+	else
+		return host->backend;
+	return NULL;
 }
 
 static void component_header(struct stream *s, const struct element *e)
 {
 	struct component *c = container_of(s, struct component, s);
+	struct span asked = element_attr(e, "to");
 	const struct backend *b;
 	const char *why = NULL;
 	const char *fault = header_shape(e, s->scan, NS_COMPONENT, &why);
 	struct domain to;
 
 	if (fault) {
-		component_refuse(c, fault, why);
+		component_refuse_for(c, asked, fault, why);
 		return;
 	}
-	if (!domain_parse(element_attr(e, "to"), &to) || !(b = component_entry(c, &to))) {
-		component_refuse(c, "host-unknown",
-			"no component entry of the registry has this domain for this address");
+	b = component_entry(c, asked, &why);
+	if (!b || !domain_parse(asked, &to)) {
+		component_refuse_for(c, asked, "host-unknown", why);
 		return;
 	}
 	memcpy(c->backend, b->name, strlen(b->name) + 1);
@@ -204,7 +235,8 @@ static void component_writable(struct stream *s)
 
 static void component_timeout(struct stream *s)
 {
-	stream_fail(s, "connection-timeout", NULL, "the component did not log in in time");
+	component_refuse(container_of(s, struct component, s), "connection-timeout",
+		"the component did not log in in time");
 }
 
 /* -- what was queued on a link that died -- */
@@ -243,6 +275,7 @@ static void component_keep_unsent(struct component *c)
 	u.cap = conn_queued(c->s.conn) + OUTQ_SEGMENT;
 	u.bytes = mem_try_alloc(u.cap + SCAN_PAD);
 	if (!u.bytes) {
+		STATS_INC(&c->s.w->stats, stanzas_lost);
 		LOG(LOG_ERROR, "stanzas-lost", "no memory to look at what was not sent",
 			LF_STR("backend", c->backend), LF_INT("bytes", u.cap));
 		return;
@@ -283,6 +316,22 @@ static const struct stream_ops component_ops = {
 	.timeout = component_timeout,
 };
 
+/* Refused before a byte is read, as strangers are. */
+static void component_no_room(struct worker *w, const struct addr *peer, bool no_conn,
+	bool not_counted)
+{
+	char text[ADDR_TEXT];
+
+	STATS_INC(&w->stats, refused_limit);
+	addr_format(peer, text);
+	LOG(LOG_WARN, "connection-refused",
+		no_conn		      ? "the limit of connections is reached (--max-conns)"
+			: not_counted ? "too many connections of this address have not logged in "
+					"(--max-unauth-per-ip)"
+				      : "no memory for another component",
+		LF_STR("kind", "component"), LF_STR("peer", text));
+}
+
 bool component_accept(void *ctx, int fd, const struct addr *peer)
 {
 	struct worker *w = ctx;
@@ -303,10 +352,7 @@ bool component_accept(void *ctx, int fd, const struct addr *peer)
 		stream_set_timer(&c->s, TIMEOUT_HEADER_MS);
 		return true;
 	}
-	STATS_INC(&w->stats, refused_limit);
-	LOG(LOG_WARN, "connection-refused",
-		"no room for another component (--max-conns, --max-unauth-per-ip)",
-		LF_STR("kind", "component"));
+	component_no_room(w, peer, !conn, !counted);
 	if (counted)
 		ipcount_give(w->unauthenticated, peer);
 	mem_free(c);

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -12,6 +14,8 @@
 #include "core/base/mem.h"
 #include "core/lines.h"
 #include "core/worker.h"
+
+#define SECRET_WEAK 16 /* octets; what is shorter can be guessed */
 
 struct router {
 	const struct config *config;
@@ -33,7 +37,8 @@ static void raise_descriptors(const struct config *c)
 	(void)setrlimit(RLIMIT_NOFILE, &lim);
 	if (lim.rlim_cur != RLIM_INFINITY && c->max_conns + 64 > lim.rlim_cur)
 		LOG(LOG_WARN, "descriptors-few",
-			"--max-conns is more than the limit of open files (ulimit -Hn) allows",
+			"--max-conns is more than the limit of open files allows: raise it "
+			"(ulimit -Hn, systemd: LimitNOFILE=) or lower --max-conns",
 			LF_INT("max-conns", c->max_conns), LF_INT("limit", lim.rlim_cur));
 }
 
@@ -80,6 +85,43 @@ static void rules_from_config(struct router *r)
 	};
 }
 
+/* Works, so it is not refused; the next audit should not be the first to say so. */
+static void warn_weak(const char *file, const char *backend, size_t n)
+{
+	if (n < SECRET_WEAK)
+		LOG(LOG_WARN, "secret-weak",
+			"a secret this short can be guessed: openssl rand -hex 32 makes a good one",
+			LF_STR("file", file), LF_STR("backend", backend), LF_INT("bytes", n));
+}
+
+static void warn_weak_lines(const char *path, struct span text)
+{
+	while (text.n) {
+		size_t n = span_find(text, '\n');
+		struct span line = span_trim(span_of(text.p, n));
+
+		if (line.n && line.p[0] != '#')
+			warn_weak(path, NULL, line.n);
+		text = span_skip(text, n < text.n ? n + 1 : n);
+	}
+}
+
+/* What is allowed and hardly meant. */
+static void warn_hosting(const struct config *c, const struct registry *r)
+{
+	if (registry_hosts(r) == 0)
+		LOG(LOG_WARN, "registry-empty",
+			"the registry has no domain: every stream and every component is refused",
+			LF_STR("file", c->routes));
+	if (registry_backends(r) && !c->n_component_listen)
+		LOG(LOG_WARN, "backends-shut-out",
+			"no backend can log in: --component-listen is missing",
+			LF_INT("backends", registry_backends(r)));
+	for (unsigned i = 0; i < registry_backends(r); i++)
+		warn_weak(c->routes, registry_backend(r, i)->name,
+			strlen(registry_backend(r, i)->secret));
+}
+
 static struct secrets *load_secrets(const char *path, char why[512])
 {
 	const char *fault = NULL;
@@ -95,10 +137,76 @@ static struct secrets *load_secrets(const char *path, char why[512])
 	s = secrets_parse(span_of(text, n), &fault);
 	if (!s)
 		(void)snprintf(why, 512, "%s: %s", path, fault);
+	else
+		warn_weak_lines(path, span_of(text, n));
 	mem_wipe(text, n);
 	mem_free(text);
 	return s;
 }
+
+/* -- may we listen there? -- */
+
+/* errno of a bind that shares with nobody; 0: it worked. */
+static int bind_alone(const struct addr *at)
+{
+	static const int on = 1, off = 0;
+	struct sockaddr_storage sa;
+	unsigned len = addr_to_sockaddr(at, &sa);
+	int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int err = 0;
+
+	if (fd < 0)
+		return errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (sa.ss_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, (struct sockaddr *)&sa, len) < 0)
+		err = errno;
+	close(fd);
+	return err;
+}
+
+/* What to do. NULL: left to the listener itself, which knows more. */
+static const char *bind_remedy(int err)
+{
+	switch (err) {
+	case EADDRINUSE:
+		return "does the router run already? ss -ltnp tells who listens there";
+	case EADDRNOTAVAIL:
+		return "this machine does not have that address: ip addr lists those it has";
+	case EACCES:
+		return "ports this low need CAP_NET_BIND_SERVICE "
+		       "(systemd: AmbientCapabilities=), or take another port";
+	}
+	return NULL;
+}
+
+/*
+ * The listeners are SO_REUSEPORT: without this a router that is started twice gets half of the
+ * connections of the first one, and nobody is told.
+ */
+static bool addresses_free(const struct addr *at, unsigned n, const char *flag)
+{
+	char text[ADDR_TEXT];
+
+	for (unsigned i = 0; i < n; i++) {
+		struct addr all4 = { .ip = { [10] = 0xff, 0xff }, .port = at[i].port };
+		int err = bind_alone(&at[i]);
+
+		/* As the listener does on a host without IPv6. */
+		if (err == EAFNOSUPPORT && addr_is_any(&at[i]) && !addr_is_v4(&at[i]))
+			err = bind_alone(&all4);
+		if (!bind_remedy(err))
+			continue;
+		addr_format(&at[i], text);
+		fprintf(stderr, "sluice: cannot listen on %s (%s): %s: %s\n", text, flag,
+			strerror(err), bind_remedy(err));
+		return false;
+	}
+	return true;
+}
+
+/* -- while it runs -- */
 
 static void tell(struct router *r, struct control c)
 {
@@ -120,6 +228,7 @@ static void control_reload(struct router *r)
 	LOG(LOG_INFO, "reloaded", "registry and policy were read again",
 		LF_INT("domains", registry_hosts(h->registry)),
 		LF_INT("backends", registry_backends(h->registry)));
+	warn_hosting(r->config, h->registry);
 	tell(r, (struct control){ .what = CONTROL_HOSTING, .hosting = h });
 }
 
@@ -132,7 +241,9 @@ static void control_wait(struct router *r, const sigset_t *signals)
 		int sig = draining ? sigtimedwait(signals, NULL, &tick)
 				   : sigwaitinfo(signals, NULL);
 
-		if (sig == SIGHUP && !draining)
+		if (sig == SIGHUP && draining)
+			LOG(LOG_WARN, "reload-ignored", "the router is stopping: nothing is read");
+		else if (sig == SIGHUP)
 			control_reload(r);
 		else if (sig == SIGUSR1)
 			stats_log(&r->worker.stats);
@@ -176,9 +287,14 @@ int control_run(const struct config *c)
 	hosting = r->secrets ? hosting_load(c, 1, why) : NULL;
 	if (!hosting) {
 		fprintf(stderr, "sluice: %s\n", why);
+	} else if (!addresses_free(c->listen, c->n_listen, "--listen") ||
+		!addresses_free(c->component_listen, c->n_component_listen, "--component-listen")) {
+		hosting_release(hosting);
+		code = EX_UNAVAILABLE;
 	} else if (worker_start(&r->worker, 0, c, &r->rules, r->secrets, hosting, &code)) {
 		LOG(LOG_INFO, "started", "the router is up", LF_STR("name", c->name),
 			LF_INT("domains", registry_hosts(hosting->registry)));
+		warn_hosting(c, hosting->registry);
 		control_wait(r, &signals);
 		worker_join(&r->worker);
 		LOG(LOG_INFO, "stopped", "the router has ended");

@@ -25,6 +25,7 @@
 #define SLUICE_VERSION "unknown"
 #endif
 
+#define SECRET_WEAK 16 /* octets; what is shorter can be guessed */
 #define OTHER_FILES 64 /* descriptors besides connections: rings, listeners, DNS, files */
 
 /* -- the report -- */
@@ -150,6 +151,26 @@ static void check_tls(struct report *r, const struct config *c)
 		say(r, NOTE, "TLS", NULL, "off: streams with other servers are in clear text");
 }
 
+static void check_weak(struct report *r, const char *file, const char *backend, size_t n)
+{
+	if (n < SECRET_WEAK)
+		say(r, NOTE, "weak secret", "openssl rand -hex 32 makes a good one",
+			"%s%s%s: one of %zu bytes can be guessed", file,
+			backend ? ": backend " : "", backend ? backend : "", n);
+}
+
+static void check_weak_lines(struct report *r, const char *path, struct span text)
+{
+	while (text.n) {
+		size_t n = span_find(text, '\n');
+		struct span line = span_trim(span_of(text.p, n));
+
+		if (line.n && line.p[0] != '#')
+			check_weak(r, path, NULL, line.n);
+		text = span_skip(text, n < text.n ? n + 1 : n);
+	}
+}
+
 static void check_registry(struct report *r, const struct config *c)
 {
 	struct registry *registry;
@@ -168,6 +189,12 @@ static void check_registry(struct report *r, const struct config *c)
 	}
 	say(r, FINE, "registry", NULL, "%s: %u backends, %u domains", c->routes,
 		registry_backends(registry), registry_hosts(registry));
+	if (registry_hosts(registry) == 0)
+		say(r, NOTE, "domains", "DOMAIN BACKEND, one a line; docs/configuration.md",
+			"none: every stream and every component will be refused");
+	for (unsigned i = 0; i < registry_backends(registry); i++)
+		check_weak(r, c->routes, registry_backend(registry, i)->name,
+			strlen(registry_backend(registry, i)->secret));
 	if (registry_backends(registry) && !c->n_component_listen)
 		say(r, NOTE, "backends", "--component-listen ADDR:PORT",
 			"no listener for components: no backend can log in");
@@ -205,6 +232,7 @@ static void check_secret_text(struct report *r, const char *path, struct span te
 	}
 	say(r, FINE, "secret file", NULL, "%s: mode %04o, secrets: %u", path,
 		stat(path, &st) == 0 ? st.st_mode & 07777 : 0, secrets_count(secrets));
+	check_weak_lines(r, path, text);
 	secrets_free(secrets);
 }
 

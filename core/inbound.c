@@ -29,6 +29,8 @@ void inbound_proven(struct inbound *in)
 {
 	inbound_uncount(in);
 	in->strict_close = false;
+	conn_set_stranger(in->s.conn, false);
+	conn_set_queue_max(in->s.conn, LIMIT_ANSWERS);
 	stream_prove(&in->s);
 	stream_set_timer(&in->s, TIMEOUT_IDLE_IN_MS);
 }
@@ -48,7 +50,7 @@ void inbound_resume(struct inbound *in, enum inbound_pause why)
 
 void inbound_said(struct inbound *in)
 {
-	if (conn_queued(in->s.conn) > LIMIT_ANSWERS)
+	if (conn_queued(in->s.conn) > (in->counted ? LIMIT_ANSWERS_UNPROVEN : LIMIT_ANSWERS))
 		inbound_pause(in, PAUSE_ANSWERS);
 }
 
@@ -112,7 +114,8 @@ static const char *inbound_target_fault(struct inbound *in, const struct header 
 		return h->versioned ? "improper-addressing" : NULL;
 	}
 	host = registry_find(in->s.w->hosting->registry, domain_span(&h->to));
-	*why = "the header is addressed to no domain that is hosted here";
+	*why = host ? "the header is addressed to a domain that is no longer hosted here"
+		    : "the header is addressed to no domain that is hosted here";
 	if (!host)
 		return "host-unknown";
 	return host->kind == HOST_GONE ? "host-gone" : NULL;
@@ -130,7 +133,7 @@ static void inbound_header(struct stream *s, const struct element *e)
 	if (fault) {
 		inbound_say_header(in, span_str(s->w->config->name), domain_span(&h.from),
 			h.versioned);
-		stream_fail(s, fault, NULL, why);
+		stream_fail_about(s, fault, why, element_attr(e, "from"), element_attr(e, "to"));
 		return;
 	}
 	lang_keep(&in->lang, h.lang);
@@ -146,6 +149,9 @@ static void inbound_refuse_tls(struct stream *s)
 {
 	stream_say(s, SPAN_LIT("<failure xmlns='" NS_TLS "'/>"));
 	stream_end(s, "the peer asked for STARTTLS, which is off");
+	/* Nothing behind <starttls/> may be looked at, and the connection ends (rule 1.5). */
+	s->state = STREAM_GONE;
+	conn_close(s->conn, "the peer asked for STARTTLS, which is off");
 }
 
 /* Foreign elements are ignored for the sake of the other pairs, up to a bound (rule 1.9). */
@@ -161,6 +167,11 @@ static void inbound_foreign(struct inbound *in, const struct frame *f)
 	} else if (element_is(e, NS_TLS, "starttls")) {
 		inbound_refuse_tls(&in->s);
 	} else if (element_is(e, NS_SASL, "auth")) {
+		char peer[ADDR_TEXT];
+
+		addr_format(conn_peer(in->s.conn), peer);
+		LOG(LOG_INFO, "sasl-refused", "the peer asked for SASL without TLS",
+			LF_STR("peer", peer));
 		stream_say(&in->s,
 			SPAN_LIT("<failure xmlns='" NS_SASL "'><encryption-required/></failure>"));
 	} else {
@@ -222,10 +233,10 @@ static void inbound_unauthenticated(struct inbound *in)
 	uint64_t latest = in->asked > in->opened ? in->asked : in->opened;
 	bool waiting = pairs_count(in->pairs, PAIR_VERIFYING) > 0;
 
-	if (now - in->opened >= TIMEOUT_UNAUTH_MAX_MS) {
-		stream_fail(&in->s, "connection-timeout", NULL, "never authenticated");
-	} else if (in->strict_close) {
+	if (in->strict_close) {
 		stream_end(&in->s, "no pair became valid after an invalid key");
+	} else if (now - in->opened >= TIMEOUT_UNAUTH_MAX_MS) {
+		stream_fail(&in->s, "connection-timeout", NULL, "never authenticated");
 	} else if (waiting || now - latest < TIMEOUT_UNAUTH_MS) {
 		stream_set_timer(&in->s,
 			waiting ? TIMEOUT_UNAUTH_MS : latest + TIMEOUT_UNAUTH_MS - now);
@@ -311,7 +322,8 @@ static bool inbound_start(struct inbound *in, struct worker *w, struct conn *c)
 	rand_stream_id(in->asker.id);
 	in->asker.source = *conn_peer(c);
 	asker_init(&in->asker, in);
-	conn_set_queue_max(c, LIMIT_ANSWERS);
+	conn_set_queue_max(c, LIMIT_ANSWERS_UNPROVEN);
+	conn_set_stranger(c, true);
 	in->opened = w->now;
 	in->counted = true;
 	list_init(&in->resume);

@@ -22,9 +22,8 @@ struct inbound {
 	bool counted; /* in the worker's count of unauthenticated streams */
 	bool strict_close; /* --invalid-policy=forbid: ends unless a pair becomes VALID */
 	unsigned foreign; /* unknown depth-1 elements so far */
-	unsigned ignored; /* dialback elements ignored since ignored_since */
 	unsigned without_id; /* db:verify */
-	uint64_t ignored_since, opened;
+	uint64_t opened;
 	uint64_t asked; /* ms of the last db:verify it sent: keeps it alive */
 	struct route *last_route; /* compared, never followed */
 	uint64_t mixed_until; /* until then it counts as feeding several routes */

@@ -10,9 +10,21 @@
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "xml/chars.h"
 
 #define FILE_BYTES (1u << 28) /* a registry of some million lines */
 #define SECRET_BYTES 65536
+#define BOM SPAN_LIT("\xef\xbb\xbf") /* what some editors put in front of UTF-8 */
+
+/* What the system says, and for the usual mistakes what to do. */
+static const char *read_error(int err)
+{
+	if (err == EACCES)
+		return "Permission denied: the user that sluice runs as must be able to read it";
+	if (err == EFBIG)
+		return "File too large: is it the right one?";
+	return strerror(err);
+}
 
 /*
  * All of fd, NUL-terminated; at most max bytes. room: bytes to begin with; enough of them, and
@@ -47,15 +59,37 @@ static char *read_all(int fd, size_t room, size_t max, size_t *len)
 	return text;
 }
 
+/* Fails with errno for what is no file, or one that is too long, before a byte is read. */
+static bool file_check(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	if (S_ISDIR(st.st_mode))
+		errno = EISDIR;
+	else if (!S_ISREG(st.st_mode))
+		errno = EINVAL;
+	else if (st.st_size >= FILE_BYTES)
+		errno = EFBIG;
+	else
+		return true;
+	return false;
+}
+
 bool lines_open(struct lines *l, const char *path, char *why)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Without O_NONBLOCK a FIFO would hang us, deaf to every signal. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	*l = (struct lines){ .path = path, .why = why };
-	if (fd >= 0)
+	if (fd >= 0 && file_check(fd))
 		l->text = read_all(fd, LIMIT_CONFIG_LINE, FILE_BYTES, &l->len);
 	if (!l->text)
-		lines_fail(l, 0, "%s", strerror(errno));
+		lines_fail(l, 0, "%s",
+			fd >= 0 && errno == EINVAL ? "is no regular file" : read_error(errno));
+	else if (span_starts(span_of(l->text, l->len), BOM))
+		l->at = BOM.n;
 	if (fd >= 0)
 		close(fd);
 	return !l->failed;
@@ -69,6 +103,27 @@ static struct span line_content(struct span line)
 			line.n = i;
 	}
 	return span_trim(line);
+}
+
+/* What no message could repeat and no comparison would find: false, and said so. */
+static bool line_readable(struct lines *l, struct span line)
+{
+	while (line.n) {
+		uint32_t code;
+		int n = chars_decode(line.p, line.n, &code);
+
+		if (n <= 0) {
+			lines_fail(l, l->line, "the line is not UTF-8: save the file as UTF-8");
+			return false;
+		}
+		if ((code < 0x20 && code != '\t') || code == 0x7f) {
+			lines_fail(l, l->line, "the line holds a control character (0x%02x)",
+				(unsigned)code);
+			return false;
+		}
+		line = span_skip(line, (size_t)n);
+	}
+	return true;
 }
 
 bool lines_next(struct lines *l, struct span *line)
@@ -87,7 +142,7 @@ bool lines_next(struct lines *l, struct span *line)
 		} else {
 			*line = line_content(rest);
 			if (line->n)
-				return true;
+				return line_readable(l, *line);
 		}
 	}
 	return false;
@@ -146,7 +201,7 @@ static char *secret_read(int fd, const char *path, size_t *len, char *why)
 	char *text;
 
 	if (fstat(fd, &st) < 0)
-		return secret_refused(why, path, strerror(errno));
+		return secret_refused(why, path, read_error(errno));
 	if (!S_ISREG(st.st_mode))
 		return secret_refused(why, path, "is no regular file");
 	if (st.st_mode & 0077) {
@@ -156,7 +211,14 @@ static char *secret_read(int fd, const char *path, size_t *len, char *why)
 		return NULL;
 	}
 	text = read_all(fd, SECRET_BYTES, SECRET_BYTES, len);
-	return text ? text : secret_refused(why, path, strerror(errno));
+	if (!text)
+		return secret_refused(why, path, read_error(errno));
+	/* It would be part of the first secret, and nobody would see it. */
+	if (!span_starts(span_of(text, *len), BOM))
+		return text;
+	mem_wipe(text, *len);
+	mem_free(text);
+	return secret_refused(why, path, "begins with a byte order mark: save it without one");
 }
 
 char *lines_secret(const char *path, size_t *len, char *why)
@@ -166,7 +228,7 @@ char *lines_secret(const char *path, size_t *len, char *why)
 	char *text;
 
 	if (fd < 0)
-		return secret_refused(why, path, strerror(errno));
+		return secret_refused(why, path, read_error(errno));
 	text = secret_read(fd, path, len, why);
 	close(fd);
 	return text;

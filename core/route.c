@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/component.h"
 #include "core/router.h"
+#include "core/stanza.h"
 #include "core/worker.h"
 
 struct parked {
@@ -175,10 +176,51 @@ struct route *route_of(struct routes *rs, const struct backend *b)
 	return *cached;
 }
 
+struct moving {
+	struct route *from;
+	bool moved;
+};
+
+/* Its domain may be another backend's now, which is where it belongs. */
+static void parked_move(void *ctx, const struct frame *f)
+{
+	struct moving *m = ctx;
+	struct worker *w = m->from->w;
+	struct span s = span_of(f->p, f->len);
+	const struct host *host = NULL;
+	struct address to;
+	struct route *r;
+	bool full;
+
+	if (address_read(&to, f->to))
+		host = registry_find(w->hosting->registry, domain_span(&to.domain));
+	if (!host || host->kind != HOST_SERVED || strcmp(host->backend->name, m->from->name) == 0)
+		return;
+	r = route_of(w->routes, host->backend);
+	if (!r || route_stanza(r, &s, 1, false, &full) == ROUTE_FULL)
+		router_return(w, s, STANZA_RESOURCE_CONSTRAINT,
+			"too much is waiting for this domain");
+	m->moved = true;
+}
+
+static void route_move_parked(struct route *r)
+{
+	list_each_safe(l, tmp, &r->parked)
+	{
+		struct parked *p = container_of(l, struct parked, link);
+		struct moving m = { r, false };
+
+		router_each_stanza(r->w, span_of(p->bytes, p->len), parked_move, &m);
+		if (m.moved)
+			parked_drop(r, p);
+	}
+}
+
 void routes_reload(struct routes *rs, const struct registry *was)
 {
 	rs->w->route_gen++;
 	routes_index(rs);
+	list_each(l, &rs->all) route_move_parked(container_of(l, struct route, link));
 	list_each_safe(l, tmp, &rs->all)
 	{
 		struct route *r = container_of(l, struct route, link);

@@ -28,19 +28,26 @@ static void bounce_to_backend(struct worker *w, const struct backend *b, struct 
 		STATS_INC(&w->stats, bounce_undeliverable);
 }
 
+/* As it is read, not as it is written: raw bytes could name another domain (rule 7.6). */
+static struct span domain_read(struct address *a, struct span raw)
+{
+	return address_read(a, raw) ? domain_span(&a->domain) : SPAN_NONE;
+}
+
 /* The error for a stanza, in the worker's scratch; empty when it must not be answered. */
 static struct span bounce_make(struct worker *w, const struct frame *f, enum stanza_error e,
 	const char *text)
 {
 	struct writer out = WRITER(w->scratch);
+	struct address from, to;
 
 	if (!bounce_wanted(f) ||
 		!bounce_write(&out, f, e, span_str(w->config->name), span_str(text))) {
 		STATS_INC(&w->stats, bounce_suppressed);
 		return SPAN_NONE;
 	}
-	LOG(LOG_INFO, "stanza-returned", text, LF_SPAN("from", jid_domain(f->from)),
-		LF_SPAN("to", jid_domain(f->to)), LF_STR("condition", stanza_error_name(e)));
+	LOG(LOG_INFO, "stanza-returned", text, LF_SPAN("from", domain_read(&from, f->from)),
+		LF_SPAN("to", domain_read(&to, f->to)), LF_STR("condition", stanza_error_name(e)));
 	return writer_span(&out);
 }
 
@@ -213,6 +220,13 @@ static inline bool pair_usable(struct inbound *in, struct pair *p)
 		(likely(p->route_gen == in->s.w->route_gen) || pair_review(in, p));
 }
 
+/* It was valid until a reload, which is no fault of the peer's: its other pairs stay (O-25). A
+ * claim that policy refuses makes no pair. */
+static bool pair_revoked(const struct pair *p)
+{
+	return p && p->state == PAIR_REFUSED && p->refusal == DB_POLICY_VIOLATION;
+}
+
 static struct route *pair_route(struct inbound *in, const struct frame *f, struct pair *p)
 {
 	if (unlikely(!p->route))
@@ -292,17 +306,20 @@ static void outside_undecided(struct inbound *in, const struct frame *f, struct 
 	struct route *r;
 
 	if (!p && !pairs_sender_valid(in->pairs, sender)) {
-		stream_fail(&in->s, "invalid-from", NULL,
-			"a stanza from a domain that was not proven on this stream");
+		stream_fail_about(&in->s, "invalid-from",
+			"a stanza from a domain that was not proven on this stream", sender,
+			target);
 		return;
 	}
 	host = registry_find(in->s.w->hosting->registry, target);
 	if (!p && !host) {
-		stream_fail(&in->s, "host-unknown", NULL, "a stanza to a domain not hosted here");
+		stream_fail_about(&in->s, "host-unknown", "a stanza to a domain not hosted here",
+			sender, target);
 		return;
 	}
 	if (!p && host->kind == HOST_GONE) {
-		stream_fail(&in->s, "host-gone", NULL, "a stanza to a domain no longer hosted");
+		stream_fail_about(&in->s, "host-gone", "a stanza to a domain no longer hosted",
+			sender, target);
 		return;
 	}
 	STATS_INC(&in->s.w->stats, stanzas_in);
@@ -330,18 +347,25 @@ static void outside_slowly(struct inbound *in, const struct frame *f)
 	struct pair *p;
 
 	if (pairs_count(in->pairs, PAIR_VALID) == 0) {
-		stream_fail(&in->s, "not-authorized", NULL,
-			"a stanza before any domain was proven");
+		stream_fail_about(&in->s, "not-authorized", "a stanza before any domain was proven",
+			f->from, f->to);
 		return;
 	}
 	if (!address_read(&from, f->from) || !address_read(&to, f->to)) {
-		stream_fail(&in->s, "improper-addressing", NULL,
-			"a stanza without from and to of valid domains");
+		stream_fail_about(&in->s, "improper-addressing",
+			"a stanza without from and to of valid domains", f->from, f->to);
 		return;
 	}
 	p = pairs_get(in->pairs, domain_span(&from.domain), domain_span(&to.domain));
-	if (!pair_usable(in, p))
+	if (!pair_usable(in, p)) {
+		if (pair_revoked(p)) {
+			STATS_INC(&in->s.w->stats, stanzas_in);
+			router_bounce(in->s.w, f, STANZA_POLICY_VIOLATION,
+				"registry or policy no longer permits this pair");
+			return;
+		}
 		p = NULL;
+	}
 	if (p && !(f->flags & FRAME_ADDR_DECODED))
 		pairs_remember(in->pairs, p, jid_domain(f->from), jid_domain(f->to));
 	outside_undecided(in, f, p, &from, &to);
@@ -383,9 +407,10 @@ static void backend_overstepped(struct component *c, const struct frame *f,
 	const struct backend *own)
 {
 	struct span bounce;
+	struct address from;
 
 	LOG(LOG_WARN, "backend-overstepped", "a stanza from a domain that is not the backend's",
-		LF_STR("backend", c->backend), LF_SPAN("from", jid_domain(f->from)));
+		LF_STR("backend", c->backend), LF_SPAN("from", domain_read(&from, f->from)));
 	if (own && own->domains == 1 && own->wildcards == 0) {
 		stream_fail(&c->s, "invalid-from", NULL,
 			"the component sent a stanza from another domain");

@@ -18,11 +18,15 @@
 	X(stream_errors_received, "streams that a peer ended with a stream error")                 \
 	X(streams_evicted, "streams ended because incomplete elements took too much memory")       \
 	X(refused_limit, "connections refused at a limit (--max-conns, --max-unauth-per-ip)")      \
+	X(accepts_failed, "attempts to accept that failed, mostly for want of descriptors")        \
+	X(dials_failed, "authorities that could not be dialled: descriptors, --max-conns, memory") \
 	X(claims, "db:result requests received")                                                   \
 	X(pairs_valid, "domain pairs that became valid")                                           \
 	X(pairs_invalid, "domain pairs whose key was invalid")                                     \
 	X(pairs_error, "db:result requests answered with a dialback error")                        \
 	X(verify_answered, "db:verify requests answered as authoritative server")                  \
+	X(verify_invalid, "of them, invalid: the key is not one of ours")                          \
+	X(verify_not_hosted, "of them, about a domain that is not hosted here")                    \
 	X(verify_withheld, "db:verify requests not answered: too many wrong keys from one source") \
 	X(ignored_dialback, "unsolicited or malformed dialback elements ignored")                  \
 	X(ignored_elements, "unknown depth-1 elements ignored")                                    \

@@ -35,6 +35,8 @@ bool stream_init(struct stream *s, struct worker *w, struct conn *conn,
 	s->serial = ++w->serial;
 	s->last_input = w->now;
 	s->ended = NULL;
+	s->ignored_since = w->now;
+	s->ignored = 0;
 	s->state = STREAM_OPENING;
 	s->header_sent = s->paused = s->feeding = false;
 	timer_init(&s->timer, stream_timer);
@@ -88,7 +90,8 @@ static void stream_wind_down(struct stream *s, enum stream_state state, const ch
 		s->ops->ended(s);
 }
 
-void stream_fail(struct stream *s, const char *condition, const char *more, const char *why)
+static void stream_fail_as(struct stream *s, const char *condition, const char *more,
+	const char *why, struct span from, struct span to)
 {
 	char buf[512];
 	char peer[ADDR_TEXT];
@@ -108,20 +111,44 @@ void stream_fail(struct stream *s, const char *condition, const char *more, cons
 	STATS_INC(&s->w->stats, stream_errors_sent);
 	addr_format(conn_peer(s->conn), peer);
 	LOG(LOG_WARN, "stream-error-sent", why, LF_STR("kind", s->ops->kind), LF_STR("peer", peer),
-		LF_STR("condition", condition));
+		LF_STR("condition", condition), LF_SPAN("from", from), LF_SPAN("to", to));
 }
 
-void stream_end(struct stream *s, const char *why)
+void stream_fail(struct stream *s, const char *condition, const char *more, const char *why)
+{
+	stream_fail_as(s, condition, more, why, SPAN_NONE, SPAN_NONE);
+}
+
+void stream_fail_about(struct stream *s, const char *condition, const char *why, struct span from,
+	struct span to)
+{
+	stream_fail_as(s, condition, NULL, why, from, to);
+}
+
+static void stream_leave(struct stream *s, struct span words, const char *why)
 {
 	char peer[ADDR_TEXT];
 
 	if (s->state >= STREAM_ENDING)
 		return;
 	s->ops->open(s);
-	stream_say(s, SPAN_LIT("</stream:stream>"));
+	stream_say(s, words);
 	stream_wind_down(s, STREAM_ENDING, why);
 	addr_format(conn_peer(s->conn), peer);
 	LOG(LOG_DEBUG, "stream-ending", why, LF_STR("kind", s->ops->kind), LF_STR("peer", peer));
+}
+
+void stream_end(struct stream *s, const char *why)
+{
+	stream_leave(s, SPAN_LIT("</stream:stream>"), why);
+}
+
+void stream_shut_down(struct stream *s, const char *why)
+{
+	stream_leave(s,
+		SPAN_LIT("<stream:error><system-shutdown xmlns='" NS_STREAM_ERRORS
+			 "'/></stream:error></stream:stream>"),
+		why);
 }
 
 static void stream_scan_failed(struct stream *s)

@@ -63,6 +63,8 @@ struct stream {
 	uint64_t serial; /* never reused */
 	uint64_t last_input; /* ms */
 	const char *ended; /* why we ended it; NULL: we did not */
+	uint64_t ignored_since; /* ms; dialback elements that nobody asked for, since then: */
+	unsigned ignored;
 	uint8_t state; /* enum stream_state */
 	bool header_sent;
 	bool paused;
@@ -89,8 +91,15 @@ void stream_say(struct stream *s, struct span xml);
  * application condition as XML, or NULL. why: for the log.
  */
 void stream_fail(struct stream *s, const char *condition, const char *more, const char *why);
+/* The same; from and to, for the log: the domains that it is about, as far as they were given. */
+void stream_fail_about(struct stream *s, const char *condition, const char *why, struct span from,
+	struct span to);
 /* Ends it in order: </stream:stream>, then waits for the peer's, at most TIMEOUT_CLOSE_MS. */
 void stream_end(struct stream *s, const char *why);
+
+/* The same because the router ends: with the error system-shutdown, so that the peer comes again and
+ * does not take it for a refusal. What it still sends counts all the same. */
+void stream_shut_down(struct stream *s, const char *why);
 
 /* The kind's timer. Once the stream has ended the timer is the closing's, and these do nothing. */
 void stream_set_timer(struct stream *s, uint64_t ms_from_now);

@@ -92,7 +92,7 @@ static void worker_drain(struct worker *w)
 	listeners_stop(w->listeners);
 	/* Before the streams to authorities: the loss of one would be answered as a failed pair. */
 	list_each(l, &w->streams) if (inbound_of(container_of(l, struct stream, link)))
-		stream_end(container_of(l, struct stream, link), going_down);
+		stream_shut_down(container_of(l, struct stream, link), going_down);
 	list_each(l, &w->streams) if (!component_of(container_of(l, struct stream, link)))
 		stream_end(container_of(l, struct stream, link), going_down);
 }
@@ -107,7 +107,7 @@ static bool worker_drained(struct worker *w)
 	if (!others || w->now >= w->links_until) {
 		routes_return_parked(w->routes);
 		list_each(l, &w->streams)
-			stream_end(container_of(l, struct stream, link), going_down);
+			stream_shut_down(container_of(l, struct stream, link), going_down);
 	}
 	return conns_count(w->conns) == 0 || w->now >= w->drain_until;
 }
@@ -173,6 +173,8 @@ static void worker_loop(struct worker *w)
 			break;
 		conns_flush(w->conns, w->now);
 		uring_turn(w->ring, worker_sleep(w), LIMIT_TURN_COMPLETIONS, worker_turn_full, w);
+		atomic_store_explicit(&w->stats.accepts_failed, listeners_failed(w->listeners),
+			memory_order_relaxed);
 		w->now = clock_ms();
 	}
 }

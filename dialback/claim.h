@@ -40,6 +40,7 @@ struct claim {
 	uint32_t left; /* ms of its time, while that does not run */
 	uint8_t state; /* enum claim_state */
 	uint8_t candidate; /* index of the address that is tried */
+	bool joined; /* it has waited for a link to one of them */
 	bool led; /* it began the look-up: source_learn */
 	bool lost; /* a link was lost under it once */
 	bool cancelled; /* asked already: waits for its answer, so that a later question about the

@@ -108,7 +108,7 @@ static void endpoint_remember(struct endpoints *es, struct endpoint *e)
 
 void endpoint_failed(struct endpoints *es, struct endpoint *e, uint64_t now)
 {
-	e->failed_until = now + HOLD_TRANSIENT_MS;
+	e->failed_until = now + HOLD_ADDRESS_MS;
 	endpoint_remember(es, e);
 }
 

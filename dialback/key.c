@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dialback/key.h"
 
+#include <stdio.h>
+
 #include <wolfssl/options.h>
 
 #include <wolfssl/wolfcrypt/sha.h>
@@ -117,10 +119,13 @@ static void mac_key(const struct mac *m, struct span receiving, struct span orig
 /* NULL, or what is wrong with it. */
 static const char *secrets_add(struct secrets *s, struct span line)
 {
+	_Static_assert(LIMIT_SECRET == 512 && LIMIT_SECRETS == 8, "bounds in the texts");
+	if (span_find(line, '\0') < line.n)
+		return "a secret holds a NUL byte: is this a text file?";
 	if (line.n > LIMIT_SECRET)
-		return "a secret is too long";
+		return "a secret is longer than 512 bytes";
 	if (s->n == LIMIT_SECRETS)
-		return "too many secrets";
+		return "more than 8 secrets";
 	mac_init(&s->macs[s->n++], line);
 	return NULL;
 }
@@ -136,21 +141,24 @@ static struct span line_next(struct span *text)
 
 struct secrets *secrets_parse(struct span text, const char **why)
 {
+	static _Thread_local char at[80]; /* for *why */
 	struct secrets *s = mem_zalloc(sizeof(*s));
 	const char *wrong = NULL;
+	unsigned number = 0;
 
 	while (text.n && !wrong) {
 		struct span line = line_next(&text);
 
+		number++;
 		if (line.n && line.p[0] != '#')
 			wrong = secrets_add(s, line);
 	}
-	if (!wrong && s->n == 0)
-		wrong = "no secret";
-	if (!wrong)
+	if (!wrong && s->n > 0)
 		return s;
+	if (wrong)
+		(void)snprintf(at, sizeof(at), "line %u: %s", number, wrong);
 	secrets_free(s);
-	*why = wrong;
+	*why = wrong ? at : "no secret in it: openssl rand -hex 32 makes one";
 	return NULL;
 }
 

@@ -22,7 +22,7 @@ struct lookup {
 	struct verify_source *source; /* whose slot it has, while it is resolving */
 	struct list claims; /* in CLAIM_RESOLVING */
 	struct addr *addrs;
-	uint64_t found_at; /* ms */
+	uint64_t begun_at, found_at; /* ms */
 	uint32_t n;
 	uint32_t refs; /* claims, and 1 while it is resolving */
 	uint16_t len;

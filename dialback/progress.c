@@ -181,6 +181,7 @@ void claim_part(struct verifier *v, struct claim *c)
 
 static void claim_join(struct verifier *v, struct claim *c, struct endpoint *e)
 {
+	c->joined = true;
 	struct verify_link *link = e->link;
 
 	list_add_tail(&e->members, &c->member);
@@ -241,6 +242,26 @@ void claim_end(struct verifier *v, struct claim *c, enum verify_outcome outcome)
 
 /* -- from addresses to a link -- */
 
+/* All of its addresses had failed within the minute before it came. One that did not fail just now
+ * gets another chance: a server that was restarted is back within seconds. */
+static bool claim_retries(struct verifier *v, struct claim *c)
+{
+	const struct lookup *l = c->lookup;
+
+	for (unsigned i = 0; !c->joined && i < l->n; i++) {
+		struct endpoint *e = endpoint_get(&v->endpoints, &l->addrs[i], claim_from(c),
+			v->now);
+
+		if (!e || v->now + HOLD_ADDRESS_MS < e->failed_until + HOLD_REDIAL_MS)
+			continue;
+		c->candidate = (uint8_t)i;
+		c->authority = l->addrs[i];
+		claim_join(v, c, e);
+		return true;
+	}
+	return false;
+}
+
 void claim_advance(struct verifier *v, struct claim *c)
 {
 	const struct lookup *l = c->lookup;
@@ -261,5 +282,6 @@ void claim_advance(struct verifier *v, struct claim *c)
 		}
 		c->reached |= e->reached;
 	}
-	claim_end(v, c, c->reached ? VERIFY_TIMEOUT : VERIFY_UNREACHABLE);
+	if (!claim_retries(v, c))
+		claim_end(v, c, c->reached ? VERIFY_TIMEOUT : VERIFY_UNREACHABLE);
 }

@@ -39,29 +39,44 @@ static struct receive_step step_of(struct pair *p, enum receive_action action)
 	return (struct receive_step){ .action = action, .pair = p };
 }
 
-/* Rows 2 to 6: what is refused whatever the pair's state. True: *out is the answer. */
-static bool request_refused(struct span from, struct span to, struct span key,
-	const struct receive_facts *facts, struct receive_step *out)
+bool receive_forbidden(const struct receive_facts *facts, enum db_condition *c)
 {
 	const struct {
-		bool refused;
+		bool forbidden;
 		enum db_condition c;
 	} rows[] = {
-		{ key.n == 0 || key.n > LIMIT_KEY, DB_BAD_REQUEST },
 		{ facts->tls_missing, DB_POLICY_VIOLATION },
-		/* Nobody else speaks for what is ours. */
-		{ facts->from_hosted || span_eq(from, to), DB_NOT_ACCEPTABLE },
+		{ facts->from_hosted, DB_NOT_ACCEPTABLE }, /* nobody else speaks for what is ours */
 		{ !facts->to_hosted, DB_ITEM_NOT_FOUND },
 		{ facts->blocked, DB_POLICY_VIOLATION },
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (rows[i].refused) {
-			*out = step_error(NULL, rows[i].c);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].forbidden) {
+			*c = rows[i].c;
 			return true;
 		}
-	}
 	return false;
+}
+
+/* Rows 2 to 6: what is refused whatever the pair's state. True: *out is the answer. */
+static bool request_refused(struct span from, struct span to, struct span key,
+	const struct receive_facts *facts, struct receive_step *out)
+{
+	struct receive_facts f = *facts;
+	enum db_condition c = DB_BAD_REQUEST;
+
+	f.from_hosted |= span_eq(from, to);
+	if (key.n > 0 && key.n <= LIMIT_KEY && !receive_forbidden(&f, &c))
+		return false;
+	*out = step_error(NULL, c);
+	return true;
+}
+
+/* Row 7 for a stream that has proven nothing: names cost it nothing, and us memory. */
+static bool stranger_is_full(const struct pairs *ps)
+{
+	return pairs_count(ps, PAIR_VALID) == 0 && pairs_memory(ps) >= LIMIT_UNPROVEN_MEMORY;
 }
 
 /* Row 9. A key that changes once is a peer that corrected itself; more often, a search. */
@@ -83,6 +98,8 @@ struct receive_step receive_request(struct pairs *ps, struct span from, struct s
 
 	if (request_refused(from, to, key, facts, &refused))
 		return refused;
+	if (stranger_is_full(ps) && !pairs_get(ps, from, to))
+		return step_error(NULL, DB_RESOURCE_CONSTRAINT);
 	p = pairs_add(ps, from, to, now);
 	if (!p) /* 7 */
 		return step_error(NULL, DB_RESOURCE_CONSTRAINT);

@@ -43,6 +43,9 @@ struct receive_step {
 	struct pair *pair; /* NULL when refused before one was made */
 };
 
+/* Rows 3 to 6: does registry or policy forbid the pair, whatever its state? *c: what it is told. */
+bool receive_forbidden(const struct receive_facts *facts, enum db_condition *c);
+
 /* from, to: canonical; key: trimmed. */
 struct receive_step receive_request(struct pairs *ps, struct span from, struct span to,
 	struct span key, struct span pending_key, const struct receive_facts *facts, uint64_t now);

@@ -220,13 +220,21 @@ void source_lookup_end(struct sources *ss, struct verify_source *s, uint64_t now
 void source_learn(struct sources *ss, struct verify_source *s, bool valid)
 {
 	if (!valid) {
-		s->window = s->window / 2 > LIMIT_LOOKUPS_MIN ? s->window / 2 : LIMIT_LOOKUPS_MIN;
+		if (s->window > LIMIT_LOOKUPS_MIN)
+			s->window /= 2;
 		s->streak = 0;
 	} else if (++s->streak >= s->window) {
 		s->window = 2 * s->window < LIMIT_LOOKUPS_MAX ? 2 * s->window : LIMIT_LOOKUPS_MAX;
 		s->streak = 0;
 		source_wake(ss, s);
 	}
+}
+
+void source_silence(struct verify_source *s)
+{
+	if (s->window > LIMIT_LOOKUPS_SILENT)
+		s->window /= 2;
+	s->streak = 0;
 }
 
 void sources_prune(struct sources *ss, uint64_t now)

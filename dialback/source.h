@@ -60,6 +60,9 @@ void source_wake(struct sources *ss, struct verify_source *s);
 /* A look-up takes a slot and holds the source, until it ends. */
 void source_lookup_begin(struct verify_source *s);
 void source_lookup_end(struct sources *ss, struct verify_source *s, uint64_t now);
+/* A look-up was not answered for long: the source gets fewer of them at a time, for the slots that
+ * they hold up are everybody's. */
+void source_silence(struct verify_source *s);
 /* A claim that had led a look-up has ended. */
 void source_learn(struct sources *ss, struct verify_source *s, bool valid);
 

@@ -13,6 +13,7 @@
 /* A question is one short element; a turn's worth of them stays below the bytes of a turn. */
 #define ASKS_PER_TURN 256
 #define DIALS_PER_TURN 32
+#define SILENCE_MS 3000 /* without an answer: the name server does not answer at all */
 
 _Static_assert(TIMEOUT_VERIFY_MS <= WHEEL_MAX_MS, "the wheel goes far enough");
 _Static_assert(LIMIT_CANDIDATES <= UINT8_MAX, "claim.candidate counts them");
@@ -182,6 +183,7 @@ static void claim_begin(struct verifier *v, struct claim *c)
 		return;
 	c->led = true;
 	l->source = s;
+	l->begun_at = v->now;
 	source_lookup_begin(s);
 	v->stats.lookups++;
 	lookup_hold(l); /* the domain must outlive an answer from inside */
@@ -204,6 +206,8 @@ void verifier_resolved(struct verifier *v, uint64_t cookie, enum verify_resoluti
 	v->now = now;
 	if (!l)
 		return;
+	if (how == RESOLUTION_FAILED && now >= l->begun_at + SILENCE_MS)
+		source_silence(l->source);
 	source_lookup_end(&v->sources, l->source, now);
 	l->source = NULL;
 	if (!lookup_settle(&v->lookups, l, addrs, how == RESOLUTION_FOUND ? n : 0, now))
@@ -307,6 +311,13 @@ static void claim_lost_link(struct verifier *v, struct claim *c, const struct lo
 	} else if (loss->how == LOSS_TLS_REQUIRED) {
 		claim_end(v, c, VERIFY_NOT_ACCEPTABLE);
 	} else if (loss->how == LOSS_HOST_UNKNOWN && span_eq(claim_from(c), loss->culprit)) {
+		/* Another of its targets may know it, unless this one was asked (T-Q10, T-R7). */
+		if (c->state != CLAIM_ASKED && c->candidate + 1u < c->lookup->n) {
+			claim_part(v, c);
+			c->candidate++;
+			claim_advance(v, c);
+			return;
+		}
 		claim_end(v, c, VERIFY_NOT_FOUND);
 	} else if (claim_may_wait(c, loss)) {
 		claim_part(v, c);

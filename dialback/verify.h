@@ -157,7 +157,8 @@ void verifier_link_up(struct verifier *v, struct verify_link *link, uint64_t now
 
 enum verify_loss {
 	LOSS_UNREACHABLE, /* before it was up: refused, timed out, no stream: next address, and
-			   * this one is not dialled again for HOLD_TRANSIENT_MS; the
+			   * this one is the last choice for HOLD_ADDRESS_MS, and not
+			   * dialled at all for HOLD_REDIAL_MS; the
 			   * outcome depends on whether any address was connected */
 	LOSS_HOST_UNKNOWN, /* stream error host-unknown or host-gone */
 	LOSS_TLS_REQUIRED, /* it insists on TLS */

@@ -385,6 +385,11 @@ void conn_set_queue_max(struct conn *c, size_t bytes)
 	c->queue_max = bytes;
 }
 
+void conn_set_stranger(struct conn *c, bool stranger)
+{
+	c->out.share = stranger ? c->cs->budget / 2 : c->cs->budget;
+}
+
 static bool append(struct conn *c, const struct span *pieces, unsigned n)
 {
 	if (!outq_append_all(&c->out, pieces, n)) {

@@ -84,6 +84,9 @@ size_t conn_queued(const struct conn *c); /* bytes not yet acknowledged by a com
 /* Bound of the output queue in bytes: beyond it conn_write refuses. Default: no bound but the
  * worker's budget. */
 void conn_set_queue_max(struct conn *c, size_t bytes);
+/* Of a stranger: what it leaves unread may take no more than half of the worker's budget, all
+ * strangers' together with all else, so that the other half is left to those who are known. */
+void conn_set_stranger(struct conn *c, bool stranger);
 
 enum conn_write_flag {
 	CONN_STANZA = 1, /* a stanza begins here (see conn_unsent) */

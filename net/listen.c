@@ -20,6 +20,7 @@ struct listener {
 	int fd; /* -1: stopped */
 	uint32_t index;
 	bool armed; /* an accept is in flight */
+	bool failing; /* the last one failed, and was reported */
 	struct timer pause;
 	struct addr addr;
 	listen_fn *fn;
@@ -31,6 +32,7 @@ struct listeners {
 	struct timer_wheel *wheel;
 	struct listener **all;
 	uint32_t count;
+	uint64_t failed;
 };
 
 void listener_rearm(struct listener *l)
@@ -57,12 +59,25 @@ static void accept_failed(struct listener *l, int err)
 		return;
 	}
 	addr_format(&l->addr, at);
+	l->failing = true;
+	l->ls->failed++;
 	LOG(LOG_ERROR, "accept-failed",
-		err == EMFILE || err == ENFILE ? "out of file descriptors: accepting pauses"
-					       : "accepting pauses",
+		err == EMFILE || err == ENFILE
+			? "out of file descriptors: accepting pauses; raise the limit of open "
+			  "files (ulimit -Hn, systemd: LimitNOFILE=) or lower --max-conns"
+			: "accepting pauses",
 		LF_STR("listener", at), LF_STR("error", strerror(err)),
 		LF_INT("pause-ms", PAUSE_MS));
 	timer_set(l->ls->wheel, &l->pause, timer_wheel_now(l->ls->wheel) + PAUSE_MS);
+}
+
+static void accept_recovered(struct listener *l)
+{
+	char at[ADDR_TEXT];
+
+	l->failing = false;
+	addr_format(&l->addr, at);
+	LOG(LOG_INFO, "accept-resumed", "connections are accepted again", LF_STR("listener", at));
 }
 
 /* False: the callee has had enough, or has stopped us. */
@@ -72,6 +87,8 @@ static bool accept_hand(struct listener *l, int fd)
 	socklen_t len = sizeof(sa);
 	struct addr peer;
 
+	if (l->failing)
+		accept_recovered(l);
 	if (getpeername(fd, (struct sockaddr *)&sa, &len) < 0 ||
 		!addr_from_sockaddr((struct sockaddr *)&sa, &peer)) {
 		close(fd);
@@ -217,6 +234,11 @@ struct listener *listener_open(struct listeners *ls, const struct addr *at, list
 struct addr listener_addr(const struct listener *l)
 {
 	return l->addr;
+}
+
+uint64_t listeners_failed(const struct listeners *ls)
+{
+	return ls->failed;
 }
 
 void listeners_stop(struct listeners *ls)

@@ -28,5 +28,6 @@ struct listener *listener_open(struct listeners *ls, const struct addr *at, list
 struct addr listener_addr(const struct listener *l);
 void listener_rearm(struct listener *l);
 void listeners_stop(struct listeners *ls); /* accepts no more; sockets closed */
+uint64_t listeners_failed(const struct listeners *ls); /* accepts that failed, of all of them */
 
 #endif

@@ -116,8 +116,9 @@ static struct outq_segment *chain_get(struct outq *q, size_t n, struct outq_segm
 	struct outq_segment *first = NULL;
 
 	/* Before anything is taken: a refusal must not cost a walk through the pool. */
-	if ((q->pool->budget - q->pool->used) / class_size[class] <
-		(n + class_room(class) - 1) / class_room(class))
+	if (q->pool->used > q->share ||
+		(q->share - q->pool->used) / class_size[class] <
+			(n + class_room(class) - 1) / class_room(class))
 		return NULL;
 	for (size_t room = 0; room < n; room += class_room(class)) {
 		struct outq_segment *s = segment_get(q->pool, class);
@@ -137,13 +138,16 @@ static struct outq_segment *chain_get(struct outq *q, size_t n, struct outq_segm
 
 void outq_init(struct outq *q, struct outq_pool *pool)
 {
-	*q = (struct outq){ .pool = pool };
+	*q = (struct outq){ .pool = pool, .share = pool->budget };
 }
 
 void outq_clear(struct outq *q)
 {
+	size_t share = q->share;
+
 	chain_put(q->pool, q->head);
 	outq_init(q, q->pool);
+	q->share = share;
 }
 
 void outq_mark(struct outq *q)

@@ -21,6 +21,7 @@ struct outq_pool;
 struct outq {
 	struct outq_pool *pool;
 	struct outq_segment *head, *tail;
+	size_t share; /* takes no more from a pool that has given out so much */
 	size_t bytes; /* not yet completed, in flight ones included */
 	size_t in_flight; /* of them, handed to the kernel */
 	bool marked; /* a stanza begins with the next byte */
@@ -31,7 +32,7 @@ struct outq_pool *outq_pool_new(size_t budget);
 void outq_pool_free(struct outq_pool *pool);
 size_t outq_pool_used(const struct outq_pool *pool);
 
-void outq_init(struct outq *q, struct outq_pool *pool);
+void outq_init(struct outq *q, struct outq_pool *pool); /* its share: all of the budget */
 void outq_clear(struct outq *q); /* drops everything */
 
 /* A stanza begins with the next byte appended. An append that fails takes the mark back. */

@@ -10,11 +10,14 @@
 
 #include "core/base/domain.h"
 #include "core/base/list.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/rand.h"
 
 enum { PLAIN, DIRECT, SERVICES };
 enum { IP6, IP4, FAMILIES };
+
+#define TARGETS_AT_ONCE 4
 
 /* Cookies of dns_ask: the services first, then two per target. */
 #define COOKIE_TARGETS SERVICES
@@ -45,7 +48,9 @@ struct resolution {
 	const char *detail;
 	const struct resolve_fixed *fixed; /* one of those that answer */
 	struct service services[SERVICES];
-	struct target *targets;
+	struct srv_record *records; /* of the targets, in the order of preference */
+	unsigned n_records;
+	struct target *targets; /* those that were asked about: of the first records */
 	unsigned n_targets;
 	char name[LIMIT_DNS_NAME + 1];
 };
@@ -209,6 +214,7 @@ static void resolution_free(struct resolution *x)
 		for (unsigned f = 0; f < FAMILIES; f++)
 			mem_free(x->targets[i].family[f].addrs);
 	mem_free(x->targets);
+	mem_free(x->records);
 	mem_free(x);
 }
 
@@ -225,6 +231,8 @@ static void resolution_end(struct resolution *x)
 	if (a.n > 0) {
 		a.status = RESOLVE_FOUND;
 		a.detail = x->fixed ? "fixed address" : "found";
+	} else {
+		LOG(LOG_WARN, "look-up-failed", a.detail, LF_STR("domain", x->name));
 	}
 	resolution_free(x);
 	r->fn(r->ctx, cookie, &a);
@@ -260,14 +268,14 @@ static bool question_ask(struct resolution *x, enum dns_type type, const char *n
 	return true;
 }
 
-static void target_ask(struct resolution *x, const char *name, uint16_t port, bool direct)
+static void target_ask(struct resolution *x, const struct srv_record *r)
 {
 	unsigned cookie = COOKIE_TARGETS + FAMILIES * x->n_targets;
 
-	x->targets[x->n_targets++] = (struct target){ .port = port, .direct = direct };
-	if (!question_ask(x, DNS_AAAA, name, cookie + IP6))
+	x->targets[x->n_targets++] = (struct target){ .port = r->port, .direct = r->direct };
+	if (!question_ask(x, DNS_AAAA, r->target, cookie + IP6))
 		x->failed++;
-	if (!question_ask(x, DNS_A, name, cookie + IP4))
+	if (!question_ask(x, DNS_A, r->target, cookie + IP4))
 		x->failed++;
 }
 
@@ -349,12 +357,28 @@ static bool fallback_applies(struct resolution *x)
 	return true;
 }
 
-static bool targets_room(struct resolution *x, unsigned n)
+/* A few targets at a time: the window of questions is everybody's, and whoever names sixteen hosts
+ * of a dead zone shall not fill it. */
+static void targets_follow(struct resolution *x)
+{
+	while (x->pending == 0 && x->n_targets < x->n_records)
+		for (unsigned i = 0; i < TARGETS_AT_ONCE && x->n_targets < x->n_records; i++)
+			target_ask(x, &x->records[x->n_targets]);
+	if (x->pending == 0)
+		targets_end(x);
+}
+
+static void targets_begin(struct resolution *x, const struct srv_record *records, unsigned n)
 {
 	x->targets = mem_try_alloc(n * sizeof(*x->targets));
-	if (!x->targets)
+	x->records = mem_try_alloc(n * sizeof(*x->records));
+	if (!x->targets || !x->records) {
 		verdict_set(x, RESOLVE_FAILED, "out of memory");
-	return x->targets;
+		return;
+	}
+	memcpy(x->records, records, n * sizeof(*records));
+	x->n_records = n;
+	targets_follow(x);
 }
 
 static void services_follow(struct resolution *x)
@@ -378,23 +402,19 @@ static void services_follow(struct resolution *x)
 	srv_order(all, n, rand_below);
 	if (n > LIMIT_CANDIDATES)
 		n = LIMIT_CANDIDATES;
-	if (!targets_room(x, n))
-		return;
-	for (unsigned i = 0; i < n; i++)
-		target_ask(x, all[i].target, all[i].port, all[i].direct);
-	targets_end(x); /* in case that nothing could be asked */
+	targets_begin(x, all, n);
 }
 
 static void fallback_follow(struct resolution *x)
 {
-	uint16_t port = x->r->service.port;
+	struct srv_record self = { .port = x->r->service.port };
 
-	if (port_check(x, port)) {
-		if (!targets_room(x, 1))
-			return;
-		target_ask(x, x->name, port, false);
+	if (!port_check(x, self.port)) {
+		targets_end(x);
+		return;
 	}
-	targets_end(x);
+	strcpy(self.target, x->name);
+	targets_begin(x, &self, 1);
 }
 
 static void services_end(struct resolution *x)
@@ -422,7 +442,7 @@ static void on_answer(void *ctx, uint64_t cookie, const struct dns_answer *a)
 		else if (a->status == DNS_FOUND)
 			addrs_keep(x, &x->targets[at / FAMILIES], at % FAMILIES, a);
 		if (x->pending == 0)
-			targets_end(x);
+			targets_follow(x);
 	}
 	if (x->pending == 0)
 		resolution_end(x);

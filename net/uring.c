@@ -69,7 +69,7 @@ static const char *remedy_eperm(const char *disabled, const char *seccomp)
 		       "or sysctl -w kernel.io_uring_disabled=0";
 	if (strcmp(seccomp, "0") != 0)
 		return "allow io_uring_setup, io_uring_enter and io_uring_register: "
-		       "docker run --security-opt seccomp=docs/seccomp.json; "
+		       "docker run --security-opt seccomp=FILE, with the default profile and these three in it; "
 		       "systemd: SystemCallFilter=@system-service @io-event";
 	return "look for a denial by SELinux or AppArmor in the kernel's log "
 	       "(ausearch -m avc, dmesg)";
@@ -103,6 +103,8 @@ static const char *reason_of(int err, const char *disabled, const char *seccomp)
 		return "this kernel has no io_uring, or hides it";
 	if (err == ENOMEM)
 		return "no memory, or the limit of locked memory is too low";
+	if (err == EMFILE || err == ENFILE)
+		return "no descriptor is left";
 	if (err != EPERM && err != EACCES)
 		return "see the error number";
 	if (strcmp(disabled, "2") == 0)

@@ -134,7 +134,7 @@ static enum frame_kind content_kind(struct span local)
 	return is_name(local, "iq", 2) ? FRAME_IQ : FRAME_CONTENT;
 }
 
-static void note_kind(struct scan_run *r, enum ns_id id)
+static enum step note_kind(struct scan_run *r, enum ns_id id)
 {
 	struct scan_work *w = r->w;
 	struct span local = span_of(r->p + w->open[0].name, w->open[0].name_len);
@@ -143,6 +143,9 @@ static void note_kind(struct scan_run *r, enum ns_id id)
 		w->flags |= FRAME_PREFIXED;
 		local = span_skip(local, w->prefix_len + 1u);
 	}
+	/* Everything up to its end would be one element; its sender takes it for a new stream. */
+	if (id == NS_STREAMS && is_name(local, "stream", 6))
+		return scan_fail(r, SCAN_E_BAD_FORMAT, "a second stream header");
 	if (id == NS_STREAMS)
 		w->kind = FRAME_STREAM;
 	else if (id == NS_DIALBACK)
@@ -151,6 +154,7 @@ static void note_kind(struct scan_run *r, enum ns_id id)
 		w->kind = (uint8_t)content_kind(local);
 	else if (ns_is_content(id))
 		w->flags |= FRAME_CONTENT_NS;
+	return STEP_GO;
 }
 
 static void note_attrs(struct scan_run *r)
@@ -224,7 +228,8 @@ enum step scan_scope_open(struct scan_run *r)
 	if (!r->s->root)
 		return open_root(r);
 	if (w->depth == 1) {
-		note_kind(r, id);
+		if (note_kind(r, id) == STEP_ERROR)
+			return STEP_ERROR;
 		note_attrs(r);
 	}
 	if (w->ext_depth == 0) {

@@ -36,13 +36,15 @@
 #define LIMIT_PAIRS_FLAG_MAX 1000000 /* highest value of that flag */
 #define LIMIT_SPELLINGS 4 /* further spellings remembered per pair */
 #define LIMIT_UNPROVEN_CLAIMS 256 /* waiting claims on a stream without a VALID pair */
+#define LIMIT_UNPROVEN_MEMORY 262144 /* bytes of the pair table of such a stream */
 #define LIMIT_IGNORED_HOURLY 20 /* unsolicited dialback elements, then 2.11 */
 #define LIMIT_UNKNOWN_ELEMENTS 100 /* foreign depth-1 elements on one stream */
 #define LIMIT_VERIFY_NO_ID 10 /* db:verify without id, then bad-format */
 #define LIMIT_INVALID_PER_S 200 /* typed answers other than valid, per source as AS */
 
 /* -- verification windows (2.5): what is sent, not what is accepted -- */
-#define LIMIT_LOOKUPS_MIN 64 /* look-ups in flight per source /32 or /64 */
+#define LIMIT_LOOKUPS_MIN 64 /* look-ups in flight per source /32 or /64, unless it is slow */
+#define LIMIT_LOOKUPS_SILENT 4 /* of a source whose look-ups are not answered */
 #define LIMIT_LOOKUPS_MAX 1024
 #define LIMIT_DIALS_PER_S 20 /* new endpoints per source /24 or /48 */
 #define LIMIT_DIALS_OPEN 64
@@ -71,6 +73,7 @@
 #define LIMIT_UNAUTH_PER_IP 1024 /* --max-unauth-per-ip */
 #define LIMIT_QUEUE_BYTES (1u << 20) /* --queue-bytes, per destination */
 #define LIMIT_ANSWERS 65536 /* bytes of answers a peer may leave unread: then it is not read */
+#define LIMIT_ANSWERS_UNPROVEN 24576 /* of one that has proven nothing */
 #define LIMIT_MEM_BUDGET (1u << 30) /* --mem-budget, all queues of a worker */
 #define LIMIT_TURN_BYTES 262144 /* input handled in one loop turn */
 #define LIMIT_TURN_COMPLETIONS 512
@@ -91,6 +94,8 @@
 #define HOLD_POLICY_MS 600000
 #define HOLD_NOT_FOUND_MS 300000
 #define HOLD_TRANSIENT_MS 30000
+#define HOLD_ADDRESS_MS 60000 /* one that could not be reached is the last choice (7.4) */
+#define HOLD_REDIAL_MS 5000 /* and when there is no other, is left alone for so long */
 #define GRACE_FORBID_MS 30000 /* --invalid-policy=forbid without a VALID pair */
 
 /* -- files that an operator writes -- */

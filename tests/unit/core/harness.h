@@ -50,6 +50,7 @@
 	"<stream:error><" condition                                                                \
 	" xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"                            \
 	"</stream:stream>"
+#define SHUTDOWN STREAM_ERROR("system-shutdown")
 #define TOO_BIG                                                                                    \
 	"<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"            \
 	"<stanza-too-big xmlns='urn:xmpp:errors'/></stream:error></stream:stream>"

@@ -3,6 +3,7 @@
 #include "harness.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 #include "dialback/key.h"
 
@@ -33,7 +34,7 @@ static void refused(struct tap *t, const char *error)
 	tap_expect_last(t, error);
 }
 
-#define REFUSED(name, header, condition)                                                           \
+#define REFUSED(name, header, condition, logged)                                                   \
 	Test(component, name)                                                                      \
 	{                                                                                          \
 		struct tap *t;                                                                     \
@@ -44,15 +45,20 @@ static void refused(struct tap *t, const char *error)
 		refused(t, STREAM_ERROR(condition));                                               \
 		cr_assert_eq(STAT(components_refused), 1);                                         \
 		cr_assert_eq(STAT(components_in), 0);                                              \
+		cr_assert(rig_log_has(logged));                                                    \
+		cr_assert(rig_log_has(" condition=" condition "\n"));                              \
 	}
 
-REFUSED(unknown_domain, "<stream:stream " COMPONENT_NS " to='" NOPE "'>", "host-unknown")
-REFUSED(domain_of_no_backend, "<stream:stream " COMPONENT_NS " to='" GONE "'>", "host-unknown")
-REFUSED(no_domain, "<stream:stream " COMPONENT_NS ">", "host-unknown")
+REFUSED(unknown_domain, "<stream:stream " COMPONENT_NS " to='" NOPE "'>", "host-unknown",
+	"warn component-refused: the registry does not have this domain peer=127.0.0.1:")
+REFUSED(domain_of_no_backend, "<stream:stream " COMPONENT_NS " to='" GONE "'>", "host-unknown",
+	"component-refused: the registry says that this domain is gone peer=127.0.0.1:")
+REFUSED(no_domain, "<stream:stream " COMPONENT_NS ">", "host-unknown",
+	"component-refused: the registry does not have this domain peer=127.0.0.1:")
 REFUSED(wrong_namespace, "<stream:stream xmlns='jabber:client'" STREAM_NS " to='" L1 "'>",
-	"invalid-namespace")
+	"invalid-namespace", " domain=" L1 " condition=invalid-namespace\n")
 REFUSED(server_on_the_wrong_door, "<stream:stream " HEADER_NS " from='" R1 "' to='" L1 "'>",
-	"invalid-namespace")
+	"invalid-namespace", " domain=" L1 " condition=invalid-namespace\n")
 
 Test(component, handshake_of_the_specification)
 {
@@ -95,7 +101,78 @@ Test(component, wrong_handshake)
 	tap_say(t, "<handshake/>");
 	tap_expect_error(t, "not-authorized");
 	cr_assert_eq(STAT(components_refused), 3);
+	cr_assert(rig_log_has("warn component-refused: wrong handshake: the component's secret "
+			      "differs from secret-file peer=127.0.0.1:"));
+	cr_assert(rig_log_has(" backend=shop condition=not-authorized\n"));
 	(void)backend_shop();
+}
+
+/* Strangers are told the same for each reason; the operator is not. */
+Test(component, address_that_may_not_log_in)
+{
+	struct tap *t;
+
+	rig_start_plain();
+	rig_reload("backend shop component secret-file=shop.secret from=192.0.2.1\n" L1 " shop\n",
+		NULL);
+	t = tap_dial(rig.component_port);
+	tap_say(t, "<stream:stream " COMPONENT_NS " to='" L1 "'>");
+	refused(t, STREAM_ERROR("host-unknown"));
+	cr_assert(rig_log_has("component-refused: its address is not among from= of the domain's "
+			      "backend peer=127.0.0.1:"));
+	cr_assert(rig_log_has(" domain=" L1 " condition=host-unknown\n"));
+	cr_assert_eq(STAT(components_refused), 1);
+}
+
+/* A whole line of the log that holds this; the caller frees it. */
+static char *log_line(const char *part)
+{
+	char *log, *at, *end, *line;
+
+	cr_assert(rig_log_has(part), "no %s", part);
+	log = rig_log();
+	for (at = strstr(log, part); at > log && at[-1] != '\n'; at--)
+		;
+	end = strchr(at, '\n');
+	line = strndup(at, (size_t)(end - at));
+	free(log);
+	return line;
+}
+
+Test(component, no_room_for_another_connection)
+{
+	struct tap *t;
+	char *line;
+
+	rig_start("--max-unauth-per-ip", "1", NULL);
+	t = tap_dial(rig.component_port);
+	backend_header(t, L1);
+	tap_expect_end(tap_dial(rig.component_port));
+	STAT_BECOMES(refused_limit, 1);
+	line = log_line("connection-refused");
+	cr_assert(strstr(line,
+			  "warn connection-refused: too many connections of this address have "
+			  "not logged in (--max-unauth-per-ip) kind=component peer=127.0.0.1:"),
+		"%s", line);
+	free(line);
+	backend_handshake(t, SHOP_SECRET); /* the first one does not mind */
+	tap_expect(t, "<handshake/>");
+}
+
+Test(component, no_connection_left)
+{
+	char *line;
+
+	rig_start("--max-conns", "1", NULL);
+	(void)backend_shop();
+	tap_expect_end(tap_dial(rig.component_port));
+	STAT_BECOMES(refused_limit, 1);
+	line = log_line("connection-refused");
+	cr_assert(strstr(line,
+			  "warn connection-refused: the limit of connections is reached "
+			  "(--max-conns) kind=component peer=127.0.0.1:"),
+		"%s", line);
+	free(line);
 }
 
 Test(component, stanza_before_the_handshake)
@@ -121,6 +198,9 @@ Test(component, second_login_is_a_conflict)
 	backend_header(t, L3); /* another domain of the same backend */
 	backend_handshake(t, SHOP_SECRET);
 	tap_expect_error(t, "conflict");
+	cr_assert_eq(STAT(components_refused), 1);
+	cr_assert(rig_log_has("component-refused: the backend has logged in already peer=127"));
+	cr_assert(rig_log_has(" backend=shop condition=conflict\n"));
 	bank = backend_bank(); /* the first one still works */
 	tap_say(first, "<message from='a@" L1 "' to='b@" L2 "'><body>x</body></message>");
 	tap_expect(bank, "<message from='a@" L1 "' to='b@" L2 "'><body>x</body></message>");
@@ -348,4 +428,47 @@ Test(component, ends_with_an_error)
 	cr_assert_eq(STAT(stream_errors_received), 1);
 	cr_assert(rig_log_has("component-down"));
 	(void)backend_shop();
+}
+
+/* -- one that vanishes while stanzas flow -- */
+
+/* Without a word. What was on its way is in doubt; all that came later waits, and comes in order. */
+Test(component, vanishes_while_stanzas_flow)
+{
+	const unsigned n = 300;
+	struct tap *shop, *bank;
+	unsigned next;
+	char *line;
+
+	rig_start_plain();
+	shop = backend_shop();
+	bank = backend_bank();
+	for (unsigned i = 0; i < n; i++) {
+		tap_say(bank, "<message from='b@" L2 "' to='a@" L1 "' id='%u'/>", i);
+		if (i == 100)
+			tap_expect_with(shop, " id='0'");
+		if (i == 150)
+			tap_reset(shop);
+	}
+	line = log_line("warn component-down: ");
+	cr_assert(strstr(line, "warn component-down: the peer reset the connection ") ||
+			strstr(line, "warn component-down: the peer no longer reads "),
+		"%s", line);
+	cr_assert(strstr(line, " peer=127.0.0.1:") && strstr(line, " backend=shop "), "%s", line);
+	free(line);
+	tap_say(bank, "<message from='b@" L2 "' to='a@" L1 "' id='%u'/>", n);
+	STAT_BECOMES(stanzas_from_backends, n + 1);
+	cr_assert_gt(STAT(stanzas_parked), 0);
+	shop = backend_again(L1, SHOP_SECRET);
+	next = (unsigned)strtoul(strstr(tap_element(shop), " id='") + 5, NULL, 10);
+	cr_assert(next > 0 && next <= n, "%s", shop->element);
+	while (next < n) {
+		char id[24];
+
+		(void)snprintf(id, sizeof(id), " id='%u'", ++next);
+		tap_expect_with(shop, id);
+	}
+	cr_assert(tap_quiet(shop));
+	cr_assert_eq(STAT(bounced), 0);
+	cr_assert_eq(STAT(components_in), 3);
 }

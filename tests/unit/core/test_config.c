@@ -320,6 +320,39 @@ static const struct {
 	{ { "--max-stanza", "18014398509481985K" },
 		"sluice: --max-stanza '18014398509481985K': allowed: 10000 to 64M\n" },
 	{ { "--max-conns", "0" }, "sluice: --max-conns '0': allowed: 1 to 1M\n" },
+	{ { "--max-conns", "many" }, "sluice: --max-conns 'many': allowed: 1 to 1M\n" },
+	{ { "--max-conns", "1e3" }, "sluice: --max-conns '1e3': allowed: 1 to 1M\n" },
+	{ { "--max-conns", "64k" }, "sluice: --max-conns '64k': allowed: 1 to 1M\n" },
+	{ { "--max-conns", " 7" }, "sluice: --max-conns ' 7': allowed: 1 to 1M\n" },
+	{ { "--max-conns", "0x10" }, "sluice: --max-conns '0x10': allowed: 1 to 1M\n" },
+	{ { "--max-conns" }, "sluice: --max-conns: needs a value: 1 to 1M\n" },
+	{ { "--max-unauth-per-ip", "+1" }, "sluice: --max-unauth-per-ip '+1': allowed: 1 to 1M\n" },
+	{ { "--max-pairs-per-stream", "1000001" },
+		"sluice: --max-pairs-per-stream '1000001': allowed: 1 to 1000000\n" },
+	{ { "--queue-bytes", "63K" }, "sluice: --queue-bytes '63K': allowed: 64K to 1G\n" },
+	{ { "--mem-budget", "1025G" }, "sluice: --mem-budget '1025G': allowed: 1M to 1024G\n" },
+	{ { "--mem-budget", "99999999999999999999" },
+		"sluice: --mem-budget '99999999999999999999': allowed: 1M to 1024G\n" },
+	{ { "--drain-ms", "10s" }, "sluice: --drain-ms '10s': allowed: 0 to 600000\n" },
+	{ { "--drain-ms", "1.5" }, "sluice: --drain-ms '1.5': allowed: 0 to 600000\n" },
+	{ { "--drain-ms", "600001" }, "sluice: --drain-ms '600001': allowed: 0 to 600000\n" },
+	{ { "--log-level", "verbose" },
+		"sluice: --log-level 'verbose': allowed: error, warn, info or debug\n" },
+	{ { "--log-format", "JSON" }, "sluice: --log-format 'JSON': allowed: text or json\n" },
+	{ { "--pair-check", "off" }, "sluice: --pair-check 'off': allowed: strict or sender\n" },
+	{ { "--name", "" }, "sluice: --name '': needs a value: a domain name\n" },
+	{ { "--name", "192.0.2.1" }, "sluice: --name '192.0.2.1': allowed: a domain name\n" },
+	{ { "--listen", "5269" },
+		"sluice: --listen '5269': allowed: an address such as 192.0.2.1:5269 or "
+		"[2001:db8::1]:5269\n" },
+	{ { "--listen", "2001:db8::1:5269:" },
+		"sluice: --listen '2001:db8::1:5269:': allowed: an address such as 192.0.2.1:5269 or "
+		"[2001:db8::1]:5269\n" },
+	{ { "--deny-port", "0-70000" },
+		"sluice: --deny-port '0-70000': allowed: one port or a range, such as 22 or "
+		"6000-6063\n" },
+	{ { "extra" }, "sluice: 'extra' is no flag; sluice --help lists them all\n" },
+	{ { "--routes" }, "sluice: --routes: needs a value: a path\n" },
 	{ { "--drain-ms", "5K" }, "sluice: --drain-ms '5K': allowed: 0 to 600000\n" },
 	{ { "--max-stanza", "2M" },
 		"sluice: --queue-bytes '1M': less than --max-stanza: a stanza of that size could never "
@@ -502,6 +535,16 @@ Test(config, unreadable_files)
 	cr_expect_str_eq(err_text, want);
 	cr_expect_eq(PARSE(BASE, "--config", "/"), CONFIG_ERROR);
 	cr_expect_str_eq(err_text, "sluice: --config /: Is a directory\n");
+	cr_expect_eq(PARSE(BASE, "--config", "/dev/null"), CONFIG_ERROR);
+	cr_expect_str_eq(err_text, "sluice: --config /dev/null: is no regular file\n");
+	path = scratch_file("latin1",
+		"routes r\nname b\xfc"
+		"cher.test\n",
+		0644);
+	cr_expect_eq(PARSE(BASE, "--config", path), CONFIG_ERROR);
+	snprintf(want, sizeof(want),
+		"sluice: %s:2: the line is not UTF-8: save the file as UTF-8\n", path);
+	cr_expect_str_eq(err_text, want);
 
 	path = scratch_bytes("nul", "tls off\nroutes a\0b\n", 19, 0644);
 	cr_expect_eq(PARSE(BASE, "--config", path), CONFIG_ERROR);

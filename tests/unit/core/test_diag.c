@@ -163,6 +163,31 @@ Test(diag_report, one_fault_is_enough)
 	cr_expect_eq(check(&c), EX_CONFIG);
 }
 
+/* It would run; whoever asks should know all the same. */
+Test(diag_report, weak_secrets_and_nothing_hosted)
+{
+	struct config c = config_good();
+	char want[400];
+
+	require_uring();
+	c.secret_file = (char *)(uintptr_t)scratch_file("keys",
+		"# a comment is no secret\n0123456789abcde\n0123456789abcdef\n", 0600);
+	cr_expect_eq(check(&c), EX_OK, "%s", report);
+	snprintf(want, sizeof(want),
+		"note   weak secret    %s: backend gw: one of 6 bytes can be guessed\n"
+		"                      -> openssl rand -hex 32 makes a good one\n",
+		c.routes);
+	expect_line(want);
+	snprintf(want, sizeof(want), "note   weak secret    %s: one of 15 bytes can be guessed\n",
+		c.secret_file);
+	expect_line(want);
+	cr_expect_null(strstr(report, "one of 16 bytes"), "%s", report);
+	scratch_file("routes", "", 0644);
+	cr_expect_eq(check(&c), EX_OK, "%s", report);
+	expect_line("note   domains        none: every stream and every component will be "
+		    "refused\n");
+}
+
 Test(diag_report, few_files_and_no_listener)
 {
 	struct rlimit lim = { 200, 200 };

@@ -191,9 +191,11 @@ Test(hosting, a_valid_pair_that_is_blocked_by_a_reload)
 	remote_kept(t, EVIL, L1, shop);
 	rig_reload(REGISTRY, "peer " EVIL " block\n");
 	remote_kept(t, R1, L1, shop);
+	/* No fault of the peer's: the stanza is returned, and the other pairs stay. */
 	tap_say(t, MESSAGE("ann@" EVIL, "bob@" L1));
-	tap_expect_error(t, "invalid-from");
-	cr_assert(tap_quiet(shop));
+	remote_kept(t, R1, L1, shop);
+	cr_assert(tap_quiet(t));
+	cr_assert_eq(STAT(bounce_undeliverable), 1);
 }
 
 Test(hosting, a_valid_sender_that_becomes_ours_by_a_reload)
@@ -218,6 +220,21 @@ Test(hosting, a_backend_whose_address_may_no_longer_log_in)
 	rig_reload("backend shop component secret-file=shop.secret from=192.0.2.1\n" L1 " shop\n",
 		NULL);
 	tap_expect_error(shop, "policy-violation");
+}
+
+Test(hosting, a_backend_whose_secret_has_changed)
+{
+	struct tap *shop, *t;
+
+	rig_start_plain();
+	shop = backend_shop();
+	t = remote_proven(R1, L1);
+	(void)scratch_file("shop.secret", "another-secret-shop\n", 0600);
+	rig_reload(REGISTRY, NULL);
+	tap_expect_error(shop, "reset");
+	cr_assert(rig_log_has("warn component-down: its backend's secret has changed "));
+	tap_expect_error(backend_knock(L1, SHOP_SECRET, 0), "not-authorized");
+	remote_kept(t, R1, L1, backend_login(L1, "another-secret-shop"));
 }
 
 /* -- backends come and go -- */

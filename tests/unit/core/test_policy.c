@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 
+#include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "scratch.h"
 
@@ -151,6 +152,16 @@ static const struct {
 		"too, and no rule opens one again; name the domains to block" },
 	{ "peer a.test block\nhost a.test block\npeer b.test block\npeer A.test. block\n",
 		":4: peer a.test stands on line 1 already" },
+	{ "peer a.test block\npeer a.test require-strong\n",
+		":2: peer a.test stands on line 1 already" },
+	{ "Peer a.test block\n", ":1: 'Peer': a line begins with peer, host or default" },
+	{ "peer a.test tls=off tls=required\n", ":1: tls= is given twice" },
+	{ "peer b\xfc"
+	  "cher.test block\n",
+		":1: the line is not UTF-8: save the file as UTF-8" },
+	{ "peer a.test block\x1b\n", ":1: the line holds a control character (0x1b)" },
+	{ "peer a.test block\npeer b.tes",
+		":2: no rule: block, tls=required|optional|off or require-strong" },
 	{ "host *.a.test block\nhost *.A.test block\n",
 		":2: host *.a.test stands on line 1 already" },
 };
@@ -176,4 +187,40 @@ Test(policy, missing_file)
 	cr_expect_null(policy_load(path, TLS_OFF, why));
 	snprintf(want, sizeof(want), "%s: No such file or directory", path);
 	cr_expect_str_eq(why, want);
+}
+
+static void refuses(const char *path, const char *text)
+{
+	char want[200];
+
+	cr_expect_null(policy_load(path, TLS_OFF, why));
+	snprintf(want, sizeof(want), "%s%s", path, text);
+	cr_expect_str_eq(why, want);
+}
+
+Test(policy, bad_files)
+{
+	static char line[LIMIT_CONFIG_LINE + 2];
+
+	refuses("/", ": Is a directory");
+	refuses("/dev/null", ": is no regular file");
+	refuses(scratch_bytes("policy", "#\npeer a.te\0st block\n", 21, 0644),
+		":2: the line holds a NUL byte: is this a text file?");
+	memset(line, '#', LIMIT_CONFIG_LINE + 1);
+	refuses(scratch_file("policy", line, 0644), ":1: the line is longer than 4096 bytes");
+}
+
+Test(policy, nothing_in_it_is_no_rule)
+{
+	load("");
+	cr_expect_str_eq(peer("a.test"), "off");
+	policy_free(p);
+	load("\n# later\n");
+	cr_expect_str_eq(host("a.test"), "off");
+}
+
+Test(policy, last_line_without_a_newline)
+{
+	load("peer a.test block\npeer b.test block");
+	cr_expect_str_eq(peer("b.test"), "block off");
 }

@@ -168,6 +168,27 @@ Test(registry, longest_secret)
 	cr_expect_str_eq(registry_backend(r, 0)->secret, secret);
 }
 
+/* As a generator that was interrupted leaves it: what is there counts, if it is whole. */
+Test(registry, without_a_final_newline)
+{
+	load("backend gw component secret-file=s\na.test gw");
+	cr_expect_str_eq(backend_of("a.test"), "gw");
+	cr_expect_null(registry_load(scratch_file("routes", "a.test gone\nb.tes", 0644), why));
+	cr_expect(strstr(why, ":2: behind b.tes the name of its backend is missing"), "%s", why);
+}
+
+Test(registry, longest_line)
+{
+	static char line[LIMIT_CONFIG_LINE + 2];
+
+	memset(line, ' ', sizeof(line));
+	memcpy(line, "a.test gone", 11);
+	line[LIMIT_CONFIG_LINE] = '\n';
+	line[LIMIT_CONFIG_LINE + 1] = '\0';
+	load(line);
+	cr_expect_str_eq(backend_of("a.test"), "gone");
+}
+
 Test(registry, hundred_thousand_domains)
 {
 	const unsigned n = 100000;
@@ -271,6 +292,26 @@ static const struct {
 	{ "*.*.test gone\n", ":1: '*.*.test' is no domain" },
 	{ "10.0.0.1 gone\n", ":1: '10.0.0.1' is no domain" },
 	{ "user@a.test gone\n", ":1: 'user@a.test' is no domain" },
+	{ "https://a.test/ gone\n", ":1: 'https://a.test/' is no domain" },
+	{ "-a.test gone\n", ":1: '-a.test' is no domain" },
+	{ "gone\n", ":1: behind gone the name of its backend is missing, or 'gone'" },
+	{ "Backend gw component secret-file=s\n",
+		":1: 'component secret-file=s': nothing may follow the name of the backend" },
+	{ "backend gw component secret-file=s\na.test gw\na.test gone\n",
+		":3: a.test stands on line 2 already" },
+	{ "backend gw component secret-file=s\nb\xc3\xbc"
+	  "cher.test gw\nxn--bcher-kva.test gw\n",
+		":3: xn--bcher-kva.test stands on line 2 already" },
+	{ "b\xfc"
+	  "cher.test gone\n",
+		":1: the line is not UTF-8: save the file as UTF-8" },
+	{ "backend gw component secret-file=\n",
+		":1: secret-file= needs a value, without white space around '='" },
+	{ "backend gw component secret-file=s from=10.0.0.0/33\n",
+		":1: from=: '10.0.0.0/33' is no address such as 10.0.0.2, 10.0.0.0/8 or fd00::/8" },
+	{ "backend p s2s:10.0.0.1:99999\n",
+		":1: 's2s:10.0.0.1:99999': an address such as 10.0.0.2:5269 or [fd00::2]:5269 must "
+		"stand behind the colon" },
 };
 
 static void expect_refused(const char *path, const char *text)
@@ -307,6 +348,7 @@ Test(registry, bad_files)
 
 	expect_refused(scratch_path("missing"), ": No such file or directory");
 	expect_refused("/", ": Is a directory");
+	expect_refused("/dev/null", ": is no regular file");
 	expect_refused(scratch_bytes("routes", "a.test gone\nb.te\0st gone\n", 25, 0644),
 		":2: the line holds a NUL byte: is this a text file?");
 	memset(line, '#', LIMIT_CONFIG_LINE + 1);
@@ -351,6 +393,15 @@ Test(registry, bad_secrets)
 	expect_secret_refused("%s: No such file or directory");
 	cr_assert_eq(mkfifo(scratch_path("s"), 0600), 0);
 	expect_secret_refused("%s: is no regular file");
+	cr_assert_eq(remove(scratch_path("s")), 0);
+	scratch_file("behind", "x\n", 0644);
+	cr_assert_eq(symlink("behind", scratch_path("s")), 0);
+	expect_secret_refused("%s: others than its owner have access (mode 0644): chmod 600 it");
+	scratch_file("behind", "\xef\xbb\xbfx\n", 0600);
+	expect_secret_refused("%s: begins with a byte order mark: save it without one");
+	scratch_file("behind", "x\n", 0600);
+	load("backend gw component secret-file=s\n");
+	cr_expect_str_eq(registry_backend(r, 0)->secret, "x");
 }
 
 /* -- who may connect -- */

@@ -465,7 +465,7 @@ Test(stream, header_after_our_end_opens_nothing)
 	rig_stat_becomes(__FILE__, __LINE__, &rig.worker.stats.streams_in, "streams_in", 1);
 	rig_tell(CONTROL_DRAIN);
 	remote_header_seen(t, ROUTER, NULL, true);
-	tap_expect(t, "</stream:stream>");
+	tap_expect(t, SHUTDOWN);
 	tap_say(t,
 		DECLARATION "<stream:stream " HEADER_NS " from='" R1 "' to='" L1
 			    "' version='1.0'><db:verify from='" R1 "' to='" L1

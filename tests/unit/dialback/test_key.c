@@ -219,13 +219,15 @@ Test(secrets, refused)
 	struct secrets *s;
 
 	cr_expect_null(secrets_parse(SPAN_LIT(""), &why));
-	cr_expect_str_eq(why, "no secret");
+	cr_expect_str_eq(why, "no secret in it: openssl rand -hex 32 makes one");
 	cr_expect_null(secrets_parse(SPAN_NONE, &why));
 	cr_expect_null(secrets_parse(SPAN_LIT(" \n# x\n\r\n"), &why));
-	cr_expect_str_eq(why, "no secret");
+	cr_expect_str_eq(why, "no secret in it: openssl rand -hex 32 makes one");
+	cr_expect_null(secrets_parse(SPAN_LIT("# x\n\ngood\nb\0d\n"), &why));
+	cr_expect_str_eq(why, "line 4: a secret holds a NUL byte: is this a text file?");
 	memset(text, 'x', sizeof(text));
 	cr_expect_null(secrets_parse(span_of(text, LIMIT_SECRET + 1), &why));
-	cr_expect_str_eq(why, "a secret is too long");
+	cr_expect_str_eq(why, "line 1: a secret is longer than 512 bytes");
 	s = secrets_parse(span_of(text, LIMIT_SECRET), &why);
 	cr_expect_not_null(s);
 	secrets_free(s);
@@ -233,7 +235,7 @@ Test(secrets, refused)
 	cr_expect_eq(secrets_count(s), LIMIT_SECRETS);
 	secrets_free(s);
 	cr_expect_null(secrets_parse(SPAN_LIT("1\n2\n3\n4\n5\n6\n7\n8\n9"), &why));
-	cr_expect_str_eq(why, "too many secrets");
+	cr_expect_str_eq(why, "line 9: more than 8 secrets");
 }
 
 /* XEP-0114's own example has no digest to check against; this one is sha1("3BF96D32secret"). */

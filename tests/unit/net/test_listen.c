@@ -239,7 +239,7 @@ Test(listen, survives_without_descriptors, .timeout = 60)
 	struct rig r;
 	struct rlimit limit, low;
 	struct addr at;
-	char said[512] = "";
+	char said[4096] = "";
 	int fds[2], log[2];
 	uint64_t until, enters;
 
@@ -259,10 +259,21 @@ Test(listen, survives_without_descriptors, .timeout = 60)
 		rig_turn(&r, 50);
 	cr_assert_leq(r.accepted, 1, "the accept in flight may have had its descriptor");
 	cr_assert_lt(uring_stats(r.uring)->enters - enters, 40, "spins");
+	cr_assert_gt(listeners_failed(r.listeners), 0);
 	cr_assert_gt(read(log[0], said, sizeof(said) - 1), 0);
-	cr_assert(strstr(said, "accept-failed"), "%s", said);
+	cr_assert(strstr(said,
+			  "error accept-failed: out of file descriptors: accepting pauses; "
+			  "raise the limit of open files"),
+		"%s", said);
+	cr_assert(strstr(said, " listener=127.0.0.1:"), "%s", said);
+	cr_assert(strstr(said, " error=\"Too many open files\""), "%s", said);
+	cr_assert_null(strstr(said, "accept-resumed"), "%s", said);
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	rig_until(&r, 2);
+	memset(said, 0, sizeof(said));
+	cr_assert_gt(read(log[0], said, sizeof(said) - 1), 0);
+	cr_assert(strstr(said, "info accept-resumed: connections are accepted again listener="),
+		"%s", said);
 	close(fds[0]);
 	close(fds[1]);
 	rig_stop(&r);
