@@ -28,8 +28,11 @@ static bool amount(struct span s, size_t *out)
 static enum outcome act_send(struct play *p, struct actor *a, struct span text, char why[TEXT_WHY])
 {
 	struct buf out = { 0 };
-	bool ok = text_expand(scope(p), text, &out, why);
+	bool ok;
 
+	if (wire_mute(a->wire)) /* a fault may have reset it */
+		return failed(why, "%s can send nothing any more", a->name);
+	ok = text_expand(scope(p), text, &out, why);
 	if (ok)
 		wire_send(a->wire, span_of(out.p, out.n));
 	buf_free(&out);
@@ -72,9 +75,9 @@ static enum outcome act_mss(struct play *p, struct actor *a, struct span args, c
 	size_t n;
 
 	(void)p;
-	if (!amount(args, &n) || n == 0)
+	if (!amount(args, &n))
 		return failed(why, "mss BYTES|all");
-	wire_mss(a->wire, n);
+	wire_mss(a->wire, n ? n : SIZE_MAX); /* so that `repeat` can begin with the whole */
 	return STEP_DONE;
 }
 

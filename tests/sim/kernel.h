@@ -45,7 +45,7 @@ void wire_mss(struct wire *w, size_t bytes); /* of what we send, per receive of 
 struct span wire_in(const struct wire *w); /* what the router sent and nobody has taken */
 void wire_take(struct wire *w, size_t n);
 enum wire_end wire_ended(const struct wire *w);
-bool wire_over(const struct wire *w); /* both sides are done, or it was reset */
+bool wire_mute(const struct wire *w); /* we can send nothing any more */
 
 /* -- those whom the router dials -- */
 

@@ -17,6 +17,7 @@ struct wire {
 	struct flow to_router, from_router;
 	size_t window, mss;
 	uint64_t acked;
+	uint64_t arrived; /* when the oldest of to_router was sent, in sends; 0: nothing is there */
 	bool fin, rst; /* the scenario's side */
 	enum wire_end ended; /* the router's side */
 };

@@ -28,6 +28,16 @@ static const struct {
 	{ "emfile", PLAY_EMFILE, false },
 };
 
+/*
+ * libxml2's own: xmlParserInputBufferCreateMem (2.9.14) forgets the buffer that it has made when it
+ * cannot be grown for a document of more than 4 KiB. Some KiB for each time that there is no memory.
+ */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:xmlBufCreateSize\n";
+}
+
 static char doing[512]; /* for whom it crashes */
 
 static void on_crash(int sig)
@@ -97,7 +107,9 @@ static int scripts_play(const struct script *script, unsigned kind, const char *
 		if (only && !strstr(t->name, only))
 			continue;
 		n = test_play(script, t, kind);
-		if (n)
+		if (n && kind)
+			printf("ok     %s (%lu runs)\n", t->name, (unsigned long)n);
+		else if (n)
 			printf("ok     %s\n", t->name);
 		passed += n > 0;
 		not_passed += n == 0;
@@ -124,8 +136,11 @@ int main(int argc, char **argv)
 	if (argc - first < 2)
 		return usage();
 	script_init(&script);
-	for (int i = first; i < argc && code == 0; i++)
+	for (int i = first; i < argc && code == 0; i++) {
+		if (i > first && strcmp(argv[i], argv[first]) == 0)
+			continue; /* the world, in a list of all files */
 		code = script_load(&script, argv[i]) ? 0 : 2;
+	}
 	if (code == 0)
 		code = scripts_play(&script, kind, only);
 	script_free(&script);

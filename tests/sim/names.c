@@ -5,7 +5,7 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
-#define RECORDS 64
+#define RECORDS 256
 #define RRS 16
 #define TRIES 2
 
@@ -240,8 +240,11 @@ static bool question_due(const struct question *q, uint64_t now)
 
 bool dns_busy(const struct dns *d)
 {
-	list_each(l, &d->open) if (question_due(container_of(l, struct question, link),
-					   clock_ms())) return true;
+	list_each(l, &d->open)
+	{
+		if (question_due(container_of(l, struct question, link), clock_ms()))
+			return true;
+	}
 	return false;
 }
 

@@ -9,7 +9,7 @@
 #include "tests/sim/play_impl.h"
 
 #define AFTERMATH_MS (30 * 60 * 1000) /* longer than any timer of the router */
-#define QUIET_MS (2 * 60 * 1000) /* ... when nothing is left: for timers that should be gone, too */
+#define QUIET_MS 61000 /* ... when nothing is left: for timers that should be gone, too */
 #define CALLS_DEEP 16
 
 /* -- calls -- */
@@ -264,40 +264,55 @@ static bool closing_pass(struct play *p, uint32_t wait_ms)
 
 /* -- the router is idle -- */
 
-static bool steps_play(struct play *p, uint32_t wait_ms)
+static bool calls_together(const struct play *p)
 {
-	const struct step *st = step_next(p);
+	for (const struct call *f = p->top; f; f = f->below)
+		if (f->together)
+			return true;
+	return false;
+}
+
+/* One step. True: the next one is to be made before the router runs. */
+static bool step_play(struct play *p, const struct step *st, uint32_t wait_ms, bool *passed)
+{
 	char why[TEXT_WHY] = "";
 	struct call *f = p->top;
 
-	if (st)
-		f->at = st->line;
-	if (!st) {
-		if (p->stirred) {
-			p->stirred = false;
-			return false;
-		}
-		phase_next(p);
-		return false;
-	}
+	f->at = st->line;
 	switch (step_run(p, st, why)) {
 	case STEP_DONE:
 		f->next = st->next;
-		break;
+		return calls_together(p);
 	case STEP_FAILED:
 		play_failed(p, f->file, st->line, why);
-		break;
+		return false;
 	case STEP_PASS:
 		if (wait_ms > p->until - clock_ms())
 			wait_ms = (uint32_t)(p->until - clock_ms());
 		sim_clock_pass(wait_ms);
-		return true;
+		*passed = true;
+		return false;
 	case STEP_SETTLE:
 		p->stirred = false;
-		break;
+		return false;
 	case STEP_START:
-		BUG_ON(true);
+		break;
 	}
+	BUG_ON(true);
+}
+
+static bool steps_play(struct play *p, uint32_t wait_ms)
+{
+	const struct step *st;
+	bool passed = false;
+
+	while ((st = step_next(p)))
+		if (!step_play(p, st, wait_ms, &passed))
+			return passed;
+	if (p->stirred)
+		p->stirred = false;
+	else
+		phase_next(p);
 	return false;
 }
 

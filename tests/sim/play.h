@@ -2,13 +2,11 @@
 /*
  * One run of one scenario. See README.md for the steps.
  *
- * Steps that do something (send, close, dial) take effect together, when the next
- * step looks at something or lets time pass: then the router runs until it would
- * sleep, so that what it has not said by then it will not say without a further
- * cause. When the steps are over, whatever the router has said and nobody
- * expected is a failure; all connections are ended, and within half an hour the
- * router must have let go of everything; then it must serve a new peer as at the
- * first day (macro `healthy`).
+ * After each step the router runs until it would sleep, so that what it has not said by then it
+ * will not say without a further cause (in a `together` block: after the block). When the steps
+ * are over, whatever the router has said and nobody expected is a failure; all connections are
+ * ended, and within half an hour the router must have let go of everything; then it must serve a
+ * new peer as on the first day (macro `healthy`).
  */
 #ifndef TESTS_SIM_PLAY_H
 #define TESTS_SIM_PLAY_H

@@ -23,6 +23,7 @@ struct call { /* a list of steps that is being played */
 	struct vars vars; /* arguments of a macro, index of a loop */
 	uint64_t index, times; /* of a loop */
 	char index_name[TEXT_NAME];
+	bool together; /* what the steps do takes effect at once */
 };
 
 enum phase {

@@ -39,8 +39,13 @@ static char *path_in(const struct router *r, struct span name)
 
 static struct file *file_find(struct router *r, const char *path)
 {
-	list_each(l, &r->files) if (strcmp(container_of(l, struct file, link)->path, path) ==
-		0) return container_of(l, struct file, link);
+	list_each(l, &r->files)
+	{
+		struct file *f = container_of(l, struct file, link);
+
+		if (strcmp(f->path, path) == 0)
+			return f;
+	}
 	return NULL;
 }
 

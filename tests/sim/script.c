@@ -121,7 +121,8 @@ static bool steps_load(struct loader *ld, struct step **out, bool block)
 		out = &last->next;
 		last->line = ld->line;
 		last->text = mem_strdup(ld->text);
-		if (line_is(ld, "repeat") && !steps_load(ld, &last->body, true))
+		if ((line_is(ld, "repeat") || line_is(ld, "together")) &&
+			!steps_load(ld, &last->body, true))
 			return false;
 	}
 	return block ? refuse(ld, "`end` is missing") : true;
@@ -151,6 +152,8 @@ static bool scenario_load(struct loader *ld)
 		return refuse(ld, "outside of a test");
 	if (s.n == 0)
 		return refuse(ld, "it has no name");
+	if (macro && script_macro(ld->script, word_take(&(struct span){ s.p, s.n })))
+		return refuse(ld, "there is a macro of this name already");
 	sc = mem_zalloc(sizeof(*sc));
 	sc->file = ld->path;
 	sc->line = ld->line;

@@ -13,8 +13,8 @@
  *       ...
  *   end
  *
- * A test ends where the next test or macro begins. `repeat N as i` ... `end` is
- * the only block inside.
+ * A test ends where the next test or macro begins. Blocks inside are
+ * `repeat N as i` ... `end` and `together` ... `end`.
  */
 #ifndef TESTS_SIM_SCRIPT_H
 #define TESTS_SIM_SCRIPT_H

@@ -20,6 +20,7 @@ struct host {
 
 static struct list sockets, wires, hosts;
 static struct socket *by_fd[FDS];
+static uint64_t sends;
 static uint16_t next_port; /* of the router's own ends */
 
 /* -- bytes -- */
@@ -77,8 +78,11 @@ void wire_send(struct wire *w, struct span s)
 {
 	BUG_ON(w->fin);
 	/* As with real TCP: who writes to a connection that was reset learns it later. */
-	if (!w->rst && w->ended != WIRE_RESET)
-		flow_append(&w->to_router, s.p, s.n);
+	if (w->rst || w->ended == WIRE_RESET)
+		return;
+	if (w->to_router.n == 0)
+		w->arrived = ++sends;
+	flow_append(&w->to_router, s.p, s.n);
 }
 
 void wire_fin(struct wire *w)
@@ -116,9 +120,9 @@ enum wire_end wire_ended(const struct wire *w)
 	return w->ended;
 }
 
-bool wire_over(const struct wire *w)
+bool wire_mute(const struct wire *w)
 {
-	return w->rst || w->ended == WIRE_RESET || (w->fin && w->ended == WIRE_FIN);
+	return w->fin || w->rst;
 }
 
 /* -- hosts -- */
@@ -163,8 +167,13 @@ unsigned host_dialled(const struct host *h)
 
 struct host *host_find(const struct addr *at)
 {
-	list_each(l, &hosts) if (addr_eq(&container_of(l, struct host, all)->at,
-					 at)) return container_of(l, struct host, all);
+	list_each(l, &hosts)
+	{
+		struct host *h = container_of(l, struct host, all);
+
+		if (addr_eq(&h->at, at))
+			return h;
+	}
 	return NULL;
 }
 

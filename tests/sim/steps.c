@@ -12,6 +12,7 @@
 
 /* A verb gets what follows it on the line, expanded unless it says so. */
 typedef enum outcome verb_fn(struct play *p, struct span args, char why[TEXT_WHY]);
+
 enum outcome failed(char why[TEXT_WHY], const char *fmt, ...)
 {
 	va_list ap;
@@ -36,10 +37,13 @@ bool number(struct span s, uint64_t *out)
 
 struct actor *actor_find(struct play *p, struct span name)
 {
-	list_each(l, &p->actors) if (span_is(name,
-					     container_of(l, struct actor, link)
-						     ->name)) return container_of(l, struct actor,
-		link);
+	list_each(l, &p->actors)
+	{
+		struct actor *a = container_of(l, struct actor, link);
+
+		if (span_is(name, a->name))
+			return a;
+	}
 	return NULL;
 }
 
@@ -448,6 +452,18 @@ bool must_wait(const struct play *p, enum when when, enum outcome *how)
 	return false;
 }
 
+/* together: what stands in the block comes in one turn of the router, in this order. */
+static enum outcome together(struct play *p, const struct step *st)
+{
+	const char *file = p->top->file;
+
+	if (!st->body)
+		return STEP_DONE;
+	call_push(p, file, st->body);
+	p->top->together = true;
+	return STEP_DONE;
+}
+
 /* args: expanded. */
 static enum outcome verb(struct play *p, const struct step *st, struct span name, struct span args,
 	char why[TEXT_WHY])
@@ -456,6 +472,8 @@ static enum outcome verb(struct play *p, const struct step *st, struct span name
 
 	if (span_is(name, "repeat"))
 		return repeat(p, st, args, why);
+	if (span_is(name, "together"))
+		return together(p, st);
 	for (unsigned i = 0; i < ARRAY_LEN(verbs); i++)
 		if (span_is(name, verbs[i].name))
 			return must_wait(p, verbs[i].when, &how) ? how : verbs[i].fn(p, args, why);
