@@ -22,7 +22,7 @@ build_packages=(
 test_packages=(
 	clang-format clang-tidy libclang-rt-14-dev libcriterion-dev libexpat1-dev
 	python3 python3-pytest python3-slixmpp valgrind
-	prosody lua-unbound jabberd2 unbound
+	prosody lua-unbound ejabberd erlang-base jabberd2 unbound
 	libwolfssl-dev
 )
 
@@ -102,7 +102,8 @@ disable_services_of() {
 	local p unit
 	command -v systemctl >/dev/null || return 0
 	for p in "$@"; do
-		for unit in $(dpkg -L "$p" | sed -n 's|.*/systemd/system/\([^/@]*\.service\)$|\1|p'); do
+		for unit in $(dpkg -L "$p" |
+			sed -n 's#.*/systemd/system/\([^/@]*\.\(service\|socket\)\)$#\1#p'); do
 			as_root systemctl --quiet --no-reload disable "$unit" >/dev/null 2>&1 || true
 		done
 	done

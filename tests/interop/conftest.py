@@ -69,9 +69,19 @@ def router(lab):
 
 @pytest.fixture
 def prosody(lab):
-    return lab.start_prosody()
+    return lab.start_remote("prosody")
+
+
+@pytest.fixture
+def ejabberd(lab):
+    return lab.start_remote("ejabberd")
 
 
 @pytest.fixture
 def jabberd2(lab):
-    return lab.start_jabberd2()
+    return lab.start_remote("jabberd2")
+
+
+@pytest.fixture(params=["prosody", "ejabberd", "jabberd2"])
+def remote(lab, request):
+    return lab.start_remote(request.param)

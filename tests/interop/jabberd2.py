@@ -83,10 +83,12 @@ USERS = """\
 class Jabberd2:
     """Its parts are to be started in this order; each waits until it is linked to the router."""
 
-    def __init__(self, folder, dns, router, c2s, s2s, users):
+    def __init__(self, folder, dns, ports, s2s, users):
         """users: domain -> {name: password}."""
         folder.mkdir(parents=True, exist_ok=True)
+        router, c2s = ports.take(), ports.take()
         self.folder, self.c2s, self.s2s = folder, c2s, s2s
+        self.kind, self.domains = folder.name, list(users)
         values = {"folder": folder, "host": HOST, "port": router, "c2s": c2s, "s2s": s2s,
                   "modules": self._modules(), "secret": "a secret between the parts",
                   "ids": "".join("<id>%s</id>" % domain for domain in users)}
@@ -94,10 +96,12 @@ class Jabberd2:
         self._write_accounts(users)
         # Its resolver reads these: the machine's resolv.conf stays out of it.
         resolver = {"NAMESERVERS": HOST, "RES_OPTIONS": "port:%d" % dns}
+        self.outside = self._part(
+            "s2s", ports=[s2s], ready_text="ready for connections", env=resolver)
         self.parts = [
             self._part("router", ports=[router]),
             self._part("sm", ready_text="ready for sessions"),
-            self._part("s2s", ports=[s2s], ready_text="ready for connections", env=resolver),
+            self.outside,
             self._part("c2s", ports=[c2s], ready_text="ready for connections"),
         ]
 

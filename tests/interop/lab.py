@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A small internet: a resolver, remote servers, the router and components behind it."""
 
+from ejabberd import Ejabberd
+from initiator import Initiator
 from jabberd2 import Jabberd2
 from ports import Ports
 from servers import Prosody, Router, Unbound
@@ -9,6 +11,7 @@ from xmpp import Client, Component
 PASSWORD = "correct horse"
 GW_SECRET = "secret of gw <&>'\""
 DESK_SECRET = "secret of desk"
+DIALBACK_SECRET = "a secret of the dialback tests"
 
 REGISTRY = """\
 backend gw component secret-file=gw.secret
@@ -23,8 +26,27 @@ empty.hosted.test empty
 # nope is never hosted, later only after a reload; DNS sends all of them to the router.
 TO_ROUTER = ["%s.hosted.test" % name for name in
              ("shop", "bank", "desk", "empty", "nope", "later")]
-PROSODY_DOMAINS = ["prosody.test", "second.test"]
-JABBERD2_DOMAINS = ["jabberd2.test", "jabberd2-second.test"]
+
+# A twin has another secret: it is there to disown the keys of its like.
+REMOTES = {"prosody": Prosody, "ejabberd": Ejabberd, "jabberd2": Jabberd2, "twin": Prosody}
+DOMAINS = {
+    "prosody": ["prosody.test", "second.test"],
+    "ejabberd": ["ejabberd.test", "ejabberd-second.test"],
+    "jabberd2": ["jabberd2.test", "jabberd2-second.test"],
+    "twin": [],
+}
+# Who says that he has a domain, and whom DNS believes to have it. Both host it.
+RIVALS = {"prosody": "twin", "ejabberd": "jabberd2", "jabberd2": "ejabberd"}
+
+
+def stolen_by(name):
+    return "stolen-by-%s.test" % name
+
+
+def hosted_by(name):
+    """The domains of a remote server, its own first."""
+    return DOMAINS[name] + [stolen_by(thief) for thief, owner in RIVALS.items()
+                            if name in (thief, owner)]
 
 
 class Lab:
@@ -35,7 +57,7 @@ class Lab:
         self.servers = []
         self.users = []
         self._ports = Ports()
-        names = ("dns", "edge", "components", "prosody", "jabberd2")
+        names = ["dns", "edge", "components"] + list(REMOTES)
         self.port = {name: self._ports.take() for name in names}
 
     def _start(self, server):
@@ -45,27 +67,23 @@ class Lab:
 
     def start_unbound(self):
         targets = dict.fromkeys(TO_ROUTER, self.port["edge"])
-        targets.update(dict.fromkeys(PROSODY_DOMAINS, self.port["prosody"]))
-        targets.update(dict.fromkeys(JABBERD2_DOMAINS, self.port["jabberd2"]))
+        for name, domains in DOMAINS.items():
+            targets.update(dict.fromkeys(domains, self.port[name]))
+        targets.update({stolen_by(thief): self.port[owner] for thief, owner in RIVALS.items()})
         return self._start(Unbound(self.folder / "unbound", self.port["dns"], targets))
 
-    def start_prosody(self):
-        accounts = {domain: {"alice": PASSWORD} for domain in PROSODY_DOMAINS}
-        return self._start(Prosody(self.folder / "prosody", self.port["dns"],
-                                   self._ports.take(), self.port["prosody"], accounts))
-
-    def start_jabberd2(self):
-        accounts = {domain: {"alice": PASSWORD} for domain in JABBERD2_DOMAINS}
-        jabberd2 = Jabberd2(self.folder / "jabberd2", self.port["dns"], self._ports.take(),
-                            self._ports.take(), self.port["jabberd2"], accounts)
-        for part in jabberd2.parts:
+    def start_remote(self, name):
+        accounts = {domain: {"alice": PASSWORD} for domain in hosted_by(name)}
+        remote = REMOTES[name](self.folder / name, self.port["dns"], self._ports,
+                               self.port[name], accounts)
+        for part in remote.parts:
             self._start(part)
-        return jabberd2
+        return remote
 
     def start_router(self):
         return self._start(Router(
             self.folder / "sluice", self.port["dns"], self.port["edge"], self.port["components"],
-            REGISTRY, {"gw.secret": GW_SECRET, "desk.secret": DESK_SECRET}))
+            REGISTRY, {"gw.secret": GW_SECRET, "desk.secret": DESK_SECRET}, DIALBACK_SECRET))
 
     async def client(self, server, domain, resource="tablet"):
         client = Client("alice@%s/%s" % (domain, resource), PASSWORD)
@@ -82,6 +100,12 @@ class Lab:
         component = self.new_component(domain, secret)
         await component.login()
         return component
+
+    async def initiator(self, server, source, target):
+        initiator = Initiator()
+        self.users.append(initiator)
+        await initiator.open(server.s2s, source, target)
+        return initiator
 
     async def leave(self):
         for user in self.users:

@@ -2,8 +2,10 @@
 """The programs under test, each in a folder and on ports of its own."""
 
 import asyncio
+import collections
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -37,6 +39,8 @@ def wait_for(what, condition, seconds, every=0.02):
 class Server:
     """One process; what it prints goes to a file, for the report of a failure."""
 
+    END = signal.SIGTERM
+
     def __init__(self, name, folder, command, ports=(), ready_text="", env=None):
         """Ready when all ports accept and the log holds ready_text."""
         self.name = name
@@ -46,11 +50,13 @@ class Server:
         self.ready_text = ready_text
         self.env = dict(os.environ, **(env or {}))
         self.process = None
+        self.log_start = 0
         folder.mkdir(parents=True, exist_ok=True)
         self.log_file = folder / "output.log"
 
     def start(self):
         with open(self.log_file, "ab") as log:
+            self.log_start = log.tell()
             # setpriv: no server outlives a test run that was killed.
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--"] + [str(c) for c in self.command],
@@ -61,7 +67,9 @@ class Server:
     def _is_ready(self):
         assert self.process.poll() is None, "%s ended with status %d:\n%s" % (
             self.name, self.process.returncode, self.log())
-        return all(accepts(port) for port in self.ports) and self.ready_text in self.log()
+        # What an earlier start has written says nothing about this one.
+        return all(accepts(port) for port in self.ports) and (
+            self.ready_text.encode() in self.log_file.read_bytes()[self.log_start:])
 
     def signal(self, number):
         os.kill(self.process.pid, number)
@@ -72,7 +80,7 @@ class Server:
     def stop(self):
         if self.process is None or self.process.poll() is not None:
             return
-        self.signal(signal.SIGTERM)
+        self.signal(self.END)
         try:
             self.wait()
         except subprocess.TimeoutExpired:
@@ -81,9 +89,17 @@ class Server:
 
     async def logged(self, text, seconds=10):
         """Waits for a line of the log while other things go on."""
-        await asyncio.get_running_loop().run_in_executor(
-            None, wait_for, "'%s' in the log of %s" % (text, self.name),
-            lambda: text in self.log(), seconds)
+        return await self.until("'%s' in the log" % text, lambda: text in self.log(), seconds)
+
+    async def until(self, what, condition, seconds=10):
+        return await asyncio.get_running_loop().run_in_executor(
+            None, wait_for, "%s: %s" % (self.name, what), condition, seconds)
+
+    async def restart(self, number):
+        """Ends it with this signal and starts it again, while other things go on."""
+        self.signal(number)
+        await self.exited()
+        await asyncio.get_running_loop().run_in_executor(None, self.start)
 
     async def exited(self, seconds=8):
         """The exit status; a process that stays is a failure."""
@@ -115,6 +131,7 @@ server:
     num-threads: 1
     so-rcvbuf: 0
     local-zone: "." static
+    local-zone: "localhost." static
 {records}
 remote-control:
     control-enable: no
@@ -131,10 +148,11 @@ remote-control:
 
     @staticmethod
     def _records(targets):
-        lines = []
+        """One host for all: ejabberd has addresses looked up by the C library, which asks no
+        server of ours, but knows this name."""
+        lines = ["localhost. 60 IN A %s" % HOST]
         for domain, port in targets.items():
-            lines.append("_xmpp-server._tcp.%s. 60 IN SRV 0 0 %d host.%s." % (domain, port, domain))
-            lines.append("host.%s. 60 IN A %s" % (domain, HOST))
+            lines.append("_xmpp-server._tcp.%s. 60 IN SRV 0 0 %d localhost." % (domain, port))
         return "\n".join("    local-data: '%s'" % line for line in lines)
 
 
@@ -175,23 +193,25 @@ unbound = {{
 {hosts}
 """
 
-    def __init__(self, folder, dns, c2s, s2s, users):
+    def __init__(self, folder, dns, ports, s2s, users):
         """users: domain -> {name: password}."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.c2s, self.s2s = c2s, s2s
+        c2s = ports.take()
         config = folder / "prosody.cfg.lua"
         config.write_text(self.CONFIG.format(
             folder=folder, host=HOST, dns=dns, c2s=c2s, s2s=s2s,
             hosts="\n".join('VirtualHost "%s"' % domain for domain in users)))
         for domain, accounts in users.items():
             self._add_accounts(folder / "data", domain, accounts)
-        super().__init__("prosody", folder,
+        super().__init__(folder.name, folder,
                          ["/usr/bin/prosody", "--config", config, "-F"], [c2s, s2s])
+        self.c2s, self.s2s, self.domains = c2s, s2s, list(users)
+        self.kind, self.parts, self.outside = folder.name, [self], self
 
     @staticmethod
     def _add_accounts(data, domain, accounts):
         """Writes the files that `prosodyctl register` would, at once for all."""
-        folder = data / domain.replace(".", "%2e") / "accounts"
+        folder = data / domain.replace(".", "%2e").replace("-", "%2d") / "accounts"
         folder.mkdir(parents=True)
         for name, password in accounts.items():
             (folder / (name + ".dat")).write_text('return { ["password"] = "%s"; };\n' % password)
@@ -200,12 +220,12 @@ unbound = {{
 class Router(Server):
     """sluice itself."""
 
-    def __init__(self, folder, dns, listen, components, registry, secrets):
-        """secrets: file name -> component secret, beside the registry."""
+    def __init__(self, folder, dns, listen, components, registry, secrets, outer):
+        """secrets: file name -> component secret, beside the registry; outer: of dialback."""
         folder.mkdir(parents=True, exist_ok=True)
         self.registry = folder / "routes"
         self.registry.write_text(registry)
-        for name, secret in dict(secrets, outer="a secret of the dialback tests").items():
+        for name, secret in dict(secrets, outer=outer).items():
             self._write_secret(folder / name, secret)
         super().__init__("sluice", folder, [
             self._binary(), "--name", "edge.router.test",
@@ -213,7 +233,9 @@ class Router(Server):
             "--component-listen", "%s:%d" % (HOST, components),
             "--dns", "%s@%d" % (HOST, dns), "--allow-peer-net", "127.0.0.0/8",
             "--routes", self.registry, "--secret-file", folder / "outer",
-            "--tls", "off", "--workers", "1", "--log-level", "debug"], [listen, components])
+            "--tls", "off", "--workers", "1", "--log-level", "debug"],
+            # Not by connecting: the router would count that.
+            ready_text=" started: ")
         self.listen, self.components = listen, components
 
     @staticmethod
@@ -226,3 +248,17 @@ class Router(Server):
     def _write_secret(path, secret):
         with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             file.write(secret + "\n")
+
+    def _reports(self):
+        return re.findall(r" stats: (.*)\n", self.log())
+
+    def last_counters(self):
+        """As it reported them last, and it does at its end. One that is missing is zero."""
+        found = re.findall(r"(\w+)=(\d+)", self._reports()[-1])
+        return collections.Counter({name: int(value) for name, value in found})
+
+    async def counters(self):
+        before = len(self._reports())
+        self.signal(signal.SIGUSR1)
+        await self.until("a report of its counters", lambda: len(self._reports()) > before)
+        return self.last_counters()

@@ -3,12 +3,14 @@
 
 import asyncio
 import signal
+import socket
 
 import pytest
 
 from lab import DESK_SECRET, REGISTRY
+from servers import HOST
 from traffic import TARGETS, bodies, deliver
-from xmpp import is_error, is_message
+from xmpp import error_of, is_error, is_message
 
 LATER = "bob@later.hosted.test"
 
@@ -123,6 +125,88 @@ async def test_sighup_removes_a_backend(lab, router):
     assert await desk.stream_error() == "host-gone"
     gw.send_text(TARGETS[1], "still here", mfrom=TARGETS[0])
     await gw.inbox.collect(1, is_message)
+
+
+async def test_sighup_removes_a_backend_that_stanzas_wait_for(lab, router):
+    """They go back to their sender, who learns why."""
+    gw = await lab.component()
+    id = gw.send_text("nobody@empty.hosted.test", "for later", mfrom=TARGETS[0])
+    gw.send_text(TARGETS[0], "and now", mfrom=TARGETS[0])
+    await gw.inbox.collect(1, is_message)
+    router.registry.write_text("".join(
+        line for line in REGISTRY.splitlines(keepends=True) if "empty" not in line))
+    router.signal(signal.SIGHUP)
+    errors = await gw.inbox.collect(1, is_error)
+    assert [(s["id"], error_of(s)) for s in errors] == [(id, ("remote-server-timeout", "wait"))]
+    await router.logged(" info stanza-returned: the server of this domain is down ")
+
+
+async def test_sighup_changes_a_secret(lab, router):
+    """The old one is worth nothing from then on."""
+    gw = await lab.component()
+    desk = await lab.component("desk.hosted.test", DESK_SECRET)
+    (router.folder / "gw.secret").write_text("another secret of gw\n")
+    router.signal(signal.SIGHUP)
+    assert await gw.stream_error() == "reset"
+    await router.logged(" warn component-down: its backend's secret has changed ")
+    assert await lab.new_component().refused() == "not-authorized"
+    await lab.component(secret="another secret of gw")
+    desk.send_text("carol@desk.hosted.test", "not concerned", mfrom="carol@desk.hosted.test")
+    await desk.inbox.collect(1, is_message)
+
+
+async def test_sighup_shuts_an_address_out(lab, router):
+    gw = await lab.component()
+    router.registry.write_text(REGISTRY.replace("gw.secret", "gw.secret from=192.0.2.1"))
+    router.signal(signal.SIGHUP)
+    assert await gw.stream_error() == "policy-violation"
+    assert await lab.new_component().refused() == "host-unknown"
+    await router.logged(" warn component-refused: its address is not among from= of the domain's "
+                        "backend peer=127.0.0.1:")
+
+
+async def test_sighup_moves_a_domain_to_another_backend(lab, router):
+    gw = await lab.component()
+    desk = await lab.component("desk.hosted.test", DESK_SECRET)
+    router.registry.write_text(REGISTRY.replace("bank.hosted.test gw", "bank.hosted.test desk"))
+    router.signal(signal.SIGHUP)
+    await router.logged(" info reloaded: ")
+    gw.send_text(TARGETS[1], "moved", mfrom=TARGETS[0])
+    got = await desk.inbox.collect(1, is_message)
+    assert [str(s["to"]) for s in got] == [TARGETS[1]]
+    assert not gw.inbox.matching(is_message)
+
+
+async def test_sighup_removes_a_domain_of_a_component_that_stays(lab, router):
+    """It may no longer speak for it, and nothing comes for it any more."""
+    gw = await lab.component()
+    desk = await lab.component("desk.hosted.test", DESK_SECRET)
+    router.registry.write_text(REGISTRY.replace("bank.hosted.test gw\n", "*.bank.hosted.test gw\n"))
+    router.signal(signal.SIGHUP)
+    await router.logged(" info reloaded: ")
+    spoken = gw.send_text("carol@desk.hosted.test", "in its name", mfrom=TARGETS[1])
+    heard = desk.send_text(TARGETS[1], "to it", mfrom="carol@desk.hosted.test")
+    errors = await gw.inbox.collect(1, is_error)
+    assert [(s["id"], error_of(s)) for s in errors] == [(spoken, ("not-allowed", "cancel"))]
+    errors = await desk.inbox.collect(1, is_error)
+    assert [(s["id"], error_of(s)[0]) for s in errors] == [(heard, "remote-server-not-found")]
+    await router.logged(" warn backend-overstepped: ")
+
+
+async def test_sighup_while_it_stops_is_ignored(lab, router):
+    """What it says is in the log; what it does is end, with 0."""
+    quiet = socket.create_connection((HOST, lab.port["components"]))
+    try:
+        quiet.sendall(b"<stream:stream xmlns='jabber:component:accept' to='shop.hosted.test' "
+                      b"xmlns:stream='http://etherx.jabber.org/streams'>")
+        assert quiet.recv(1)
+        router.signal(signal.SIGTERM)
+        await router.logged(" info stopping: ")
+        router.signal(signal.SIGHUP)
+        await router.logged(" warn reload-ignored: the router is stopping: nothing is read")
+    finally:
+        quiet.close()
+    assert await router.exited() == 0
 
 
 async def test_sighup_does_not_disturb_a_flow(lab, prosody, router):

@@ -3,7 +3,8 @@
 
 from slixmpp.stanza import Iq, Presence
 
-from xmpp import is_message
+from lab import RIVALS, stolen_by
+from xmpp import is_error, is_message
 
 TARGETS = ("bob@shop.hosted.test", "bob@bank.hosted.test")
 
@@ -66,3 +67,12 @@ async def deliver_iq(client, component, to):
         1, lambda s: isinstance(s, Iq) and comes_from(client, to)(s))
     assert [(s["type"], s["id"]) for s in found] == [("get", query["id"])]
     assert [child.tag for child in found[0].xml] == ["{jabber:iq:version}query"]
+
+
+async def steal(lab, thief):
+    """A stanza from a domain that the thief hosts, while DNS leads to another server that hosts it
+    as well: that one disowns the key, and the sender hears of it."""
+    lab.start_remote(RIVALS[thief.kind])
+    alice = await lab.client(thief, stolen_by(thief.kind))
+    id = alice.send_text(TARGETS[0], "mine")
+    await alice.inbox.collect(1, lambda s: is_error(s) and s["id"] == id)

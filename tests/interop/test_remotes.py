@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What has to hold with each kind of remote server."""
+
+import asyncio
+import itertools
+import signal
+
+import pytest
+
+from lab import DIALBACK_SECRET
+from traffic import AWKWARD, TARGETS, bodies, comes_from, deliver, steal
+from xmpp import error_of, is_error, is_message
+
+PARKED = "nobody@empty.hosted.test"
+
+
+# -- the router as Authoritative Server: initiator.py asks in its place to be verified --
+
+
+async def test_t_a1_keys_of_the_router_are_confirmed(lab, remote, router):
+    """Of every pair; the remote server then takes what comes over it to its user."""
+    alice = await lab.client(remote, remote.domains[0])
+    for source in ("shop.hosted.test", "bank.hosted.test"):
+        stream = await lab.initiator(remote, source, remote.domains[0])
+        assert await stream.claim(source, remote.domains[0], DIALBACK_SECRET) == "valid"
+        stream.send("<message from='bob@%s' to='%s' type='chat' id='%s'><body>hi</body></message>"
+                    % (source, alice.boundjid.full, source))
+        got = await alice.inbox.collect(1, lambda s: s["id"] == source)
+        assert (str(got[0]["from"]), got[0]["body"]) == ("bob@" + source, "hi")
+    assert (await router.counters())["verify_answered"] == 2
+
+
+async def test_a_question_goes_out_and_its_answer_comes_back(lab, remote, router):
+    """Out over the initiator's stream, back through the router: to the remote server it is one."""
+    component = await lab.component()
+    alice = await lab.client(remote, remote.domains[0])
+    alice.register_plugin("xep_0199")
+    pair = ("shop.hosted.test", remote.domains[0])
+    stream = await lab.initiator(remote, *pair)
+    assert await stream.claim(*pair, DIALBACK_SECRET) == "valid"
+    stream.send("<iq from='%s' to='%s' type='get' id='question'><ping xmlns='urn:xmpp:ping'/></iq>"
+                % (TARGETS[0], alice.boundjid.full))
+    got = await component.inbox.collect(1, comes_from(alice, TARGETS[0]))
+    assert [(s.name, s["type"], s["id"]) for s in got] == [("iq", "result", "question")]
+
+
+async def test_t_a2_a_key_of_somebody_else_is_disowned(lab, remote, router):
+    """And the next one, which is good, is not held up by it."""
+    pair = ("shop.hosted.test", remote.domains[0])
+    forger = await lab.initiator(remote, *pair)
+    assert await forger.claim(*pair, "a guess") == "invalid"
+    stream = await lab.initiator(remote, *pair)
+    assert await stream.claim(*pair, DIALBACK_SECRET) == "valid"
+    assert (await router.counters())["verify_answered"] == 2
+
+
+# -- towards the remote server, as far as there is a way --
+
+
+async def test_answers_find_no_stream_back_and_say_so(lab, remote, router):
+    """Streams that carry stanzas to other servers are not opened yet: what asks for an answer
+    gets an error at once, what does not ask vanishes, and both are counted."""
+    component = await lab.component()
+    alice = await lab.client(remote, remote.domains[0])
+    me, you = TARGETS[0], alice.boundjid.full
+    query = alice.make_iq_get(queryxmlns="jabber:iq:version", ito=me)
+    alice.send(query)
+    await component.inbox.collect(1, lambda s: s["id"] == query["id"])
+    component.make_iq_result(id=query["id"], ito=you, ifrom=me).send()
+    component.send_text(you, "hello?", mfrom=me, id="message")
+    component.make_presence(pto=you, pfrom=me, ptype="subscribe").send()
+    component.make_iq_get(queryxmlns="jabber:iq:version", ito=you, ifrom=me).send()
+    errors = await component.inbox.collect(3, is_error)
+    assert [error_of(error) for error in errors] == [("remote-server-not-found", "cancel")] * 3
+    assert {(str(s["from"]), str(s["to"])) for s in errors} == {(you, me)}
+    counters = await router.counters()
+    assert (counters["bounced"], counters["bounce_suppressed"]) == (3, 1)
+    assert counters["stanzas_from_backends"] == 4
+
+
+# -- wrong keys --
+
+
+async def test_t_i5_a_wrong_key_alone(lab, router, remote):
+    """The stream is closed; other pairs are then verified over another one."""
+    component = await lab.component()
+    await steal(lab, remote)
+    alice = await lab.client(remote, remote.domains[0])
+    await deliver(alice, component, TARGETS[0], 5)
+    assert {s["from"].domain for s in component.inbox.stanzas} == {remote.domains[0]}
+    counters = await router.counters()
+    assert (counters["pairs_invalid"], counters["pairs_valid"]) == (1, 1)
+    assert counters["streams_in"] == 2
+    assert "a key was invalid and no other pair is alive" in router.log()
+
+
+async def test_a_wrong_key_in_the_middle(lab, router, remote):
+    """What was proven before goes on, and more is proven afterwards."""
+    component = await lab.component()
+    alice = await lab.client(remote, remote.domains[0])
+    await deliver(alice, component, TARGETS[0], 5, "before")
+    await steal(lab, remote)
+    other = await lab.client(remote, remote.domains[0], "phone")
+    await deliver(other, component, TARGETS[0], 5, "same pair")
+    await deliver(other, component, TARGETS[1], 5, "another pair")
+    assert {s["from"].domain for s in component.inbox.stanzas} == {remote.domains[0]}
+    counters = await router.counters()
+    assert (counters["pairs_invalid"], counters["stream_errors_sent"]) == (1, 0)
+
+
+# -- restarts of the remote server --
+
+
+async def send_until(client, done):
+    """Two flows at once: to a backend that is there, and to one that is not."""
+    sent = []
+    texts = itertools.cycle(bodies(len(AWKWARD), "flow"))
+    while not done.is_set():
+        sent.append(client.send_text(TARGETS[0], next(texts)))
+        client.send_text(PARKED, "for nobody")
+        await asyncio.sleep(0.001)
+    return sent
+
+
+async def until_open(router, streams):
+    """The router has seen the end of all others."""
+    for _ in range(40):
+        counters = await router.counters()
+        if counters["streams_in"] - counters["streams_ended"] == streams:
+            return
+        await asyncio.sleep(0.25)
+    raise AssertionError("not %d streams: %s" % (streams, dict(counters)))
+
+
+def assert_each_once_in_order(sent, got):
+    assert got == [id for id in sent if id in set(got)]
+
+
+def assert_balanced(counters, delivered):
+    """Whatever was accepted went somewhere."""
+    accepted = counters["stanzas_in"] + counters["stanzas_from_backends"]
+    returned = (counters["bounced"] + counters["bounce_undeliverable"]
+                + counters["bounce_suppressed"])
+    assert accepted == delivered + returned + counters["in_doubt"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_restart_in_the_middle(lab, router, remote, number):
+    """It comes back with nothing in its memory, Prosody and ejabberd with another secret too. What
+    it sends then arrives, over the old pair and new ones, and nothing is left of the streams that
+    it had."""
+    component = await lab.component()
+    alice = await lab.client(remote, remote.domains[0])
+    done = asyncio.Event()
+    flow = asyncio.ensure_future(send_until(alice, done))
+    await component.inbox.collect(20, is_message)
+    await remote.outside.restart(number)
+    done.set()
+    sent = await flow
+
+    for domain in remote.domains[:2]:
+        other = await lab.client(remote, domain, "phone")
+        await deliver(other, component, TARGETS[0], 10, "after")
+        await deliver(other, component, TARGETS[1], 10, "after")
+    await until_open(router, 1 if remote.kind == "jabberd2" else 4)
+    router.signal(signal.SIGTERM)
+    assert await router.exited() == 0
+    await component.until_closed()
+
+    flowed = [s["id"] for s in component.inbox.stanzas if s["from"] == alice.boundjid]
+    assert_each_once_in_order(sent, flowed)
+    counters = router.last_counters()
+    assert counters["stanzas_parked"] > 0 and counters["bounce_undeliverable"] > 0
+    assert_balanced(counters, len(component.inbox.stanzas))
