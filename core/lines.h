@@ -2,8 +2,10 @@
 /*
  * A text file that an operator writes: --config, --routes, --policy, and secrets.
  * One entry a line; "#" begins a comment at the start of a line and after white
- * space; lines are at most LIMIT_CONFIG_LINE bytes and hold no NUL. Every error
- * comes as "path:line: what is wrong". At start-up and reload; any thread.
+ * space; lines are UTF-8, at most LIMIT_CONFIG_LINE bytes, and hold no NUL and,
+ * outside comments, no control character but TAB. Regular files only: a FIFO
+ * would hang us. Every error comes as "path:line: what is wrong". At start-up and
+ * reload; any thread.
  */
 #ifndef SLUICE_CORE_LINES_H
 #define SLUICE_CORE_LINES_H

@@ -21,7 +21,8 @@
 struct secrets;
 
 /* One secret a line, surrounding white space trimmed, empty lines and # comments skipped (so no
- * secret begins with #). NULL and *why in words when there is none, too many, or one is too long. */
+ * secret begins with #). NULL and *why in words, with the line, when there is none, too many, or one is too long or holds
+ * a NUL; *why is good until the thread's next call. */
 struct secrets *secrets_parse(struct span text, const char **why) MUST_CHECK;
 /* 256 bits from the kernel. */
 struct secrets *secrets_random(void);

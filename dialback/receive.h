@@ -50,7 +50,7 @@ bool receive_forbidden(const struct receive_facts *facts, enum db_condition *c);
 struct receive_step receive_request(struct pairs *ps, struct span from, struct span to,
 	struct span key, struct span pending_key, const struct receive_facts *facts, uint64_t now);
 
-/* A VALID pair is no longer permitted: REFUSED with this condition for a while. */
+/* A pair that is VALID, or whose claim has just ended, is not permitted any more: REFUSED with this condition for a while. */
 void receive_revoke(struct pairs *ps, struct pair *p, enum db_condition c, uint64_t now);
 
 struct receive_reply {

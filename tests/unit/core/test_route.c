@@ -188,8 +188,8 @@ Test(route, queued_stanzas_of_a_dead_link_wait_for_the_next)
 	for (; i < QUEUED + 5; i++)
 		expect_numbered(backend, R1, L1, i, 10);
 	remote_kept(t, R1, L1, backend);
-	cr_assert(STAT(in_doubt) > 0 && STAT(in_doubt) <= first, "%lu of %u",
-		(unsigned long)STAT(in_doubt), first);
+	/* What the kernel had of the last send, which may be nothing (exactly: tests/sim, T-G24). */
+	cr_assert(STAT(in_doubt) <= first, "%lu of %u", (unsigned long)STAT(in_doubt), first);
 	cr_assert_eq(STAT(bounce_undeliverable), 0);
 }
 
