@@ -488,3 +488,19 @@ void config_markdown(FILE *out)
 {
 	flags_markdown(&flags, out);
 }
+
+struct resolve_rules config_rules(const struct config *c, const struct addr *own, unsigned n_own)
+{
+	return (struct resolve_rules){
+		.fixed = c->peer,
+		.n_fixed = c->n_peer,
+		.allow = c->allow_peer_net,
+		.n_allow = c->n_allow_peer_net,
+		.deny = c->deny_addr,
+		.n_deny = c->n_deny_addr,
+		.deny_ports = c->deny_port,
+		.n_deny_ports = c->n_deny_port,
+		.own = own,
+		.n_own = n_own,
+	};
+}

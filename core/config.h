@@ -67,6 +67,9 @@ void config_free(struct config *c);
 /* What --tls or a policy's tls= may say in this build. NULL: it may; else why not, in words. */
 const char *config_tls_refused(enum tls_policy tls);
 
+/* What may be dialled, by the flags; own: our own addresses, which must outlive the result as c must. */
+struct resolve_rules config_rules(const struct config *c, const struct addr *own, unsigned n_own);
+
 /* The flag reference as Markdown, for docs/configuration.md. */
 void config_markdown(FILE *out);
 

@@ -71,18 +71,7 @@ static void rules_from_config(struct router *r)
 		own_add(r, &c->listen[i]);
 	for (unsigned i = 0; i < c->n_component_listen; i++)
 		own_add(r, &c->component_listen[i]);
-	r->rules = (struct resolve_rules){
-		.fixed = c->peer,
-		.n_fixed = c->n_peer,
-		.allow = c->allow_peer_net,
-		.n_allow = c->n_allow_peer_net,
-		.deny = c->deny_addr,
-		.n_deny = c->n_deny_addr,
-		.deny_ports = c->deny_port,
-		.n_deny_ports = c->n_deny_port,
-		.own = r->own,
-		.n_own = r->n_own,
-	};
+	r->rules = config_rules(c, r->own, r->n_own);
 }
 
 /* Works, so it is not refused; the next audit should not be the first to say so. */

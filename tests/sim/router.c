@@ -102,18 +102,7 @@ static void rules_make(struct router *r)
 	memcpy(r->own, c->listen, c->n_listen * sizeof(r->own[0]));
 	memcpy(r->own + c->n_listen, c->component_listen,
 		c->n_component_listen * sizeof(r->own[0]));
-	r->rules = (struct resolve_rules){
-		.fixed = c->peer,
-		.n_fixed = c->n_peer,
-		.allow = c->allow_peer_net,
-		.n_allow = c->n_allow_peer_net,
-		.deny = c->deny_addr,
-		.n_deny = c->n_deny_addr,
-		.deny_ports = c->deny_port,
-		.n_deny_ports = c->n_deny_port,
-		.own = r->own,
-		.n_own = c->n_listen + c->n_component_listen,
-	};
+	r->rules = config_rules(c, r->own, c->n_listen + c->n_component_listen);
 }
 
 static bool secrets_load(struct router *r, char why[ROUTER_WHY])
