@@ -14,6 +14,7 @@
 #include "core/base/mem.h"
 #include "core/lines.h"
 #include "core/worker.h"
+#include "xml/scan.h"
 
 #define SECRET_WEAK 16 /* octets; what is shorter can be guessed */
 
@@ -260,14 +261,25 @@ static void block_signals(sigset_t *signals)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+static bool scanner_usable(void)
+{
+	if (scan_loops())
+		return true;
+	fputs("sluice: SLUICE_SCAN_LOOPS names loops that this processor or build lacks\n", stderr);
+	return false;
+}
+
 int control_run(const struct config *c)
 {
-	struct router *r = mem_zalloc(sizeof(*r));
+	struct router *r;
 	char why[512];
 	struct hosting *hosting;
 	int code = EX_CONFIG;
 	sigset_t signals;
 
+	if (!scanner_usable())
+		return code;
+	r = mem_zalloc(sizeof(*r));
 	r->config = c;
 	block_signals(&signals);
 	raise_descriptors(c);

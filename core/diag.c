@@ -14,6 +14,7 @@
 #include "core/policy.h"
 #include "core/registry.h"
 #include "dialback/key.h"
+#include "xml/scan.h"
 
 #ifndef SLUICE_SYSTEM_WOLFSSL
 #define SLUICE_SYSTEM_WOLFSSL 0
@@ -137,6 +138,17 @@ static void check_build(struct report *r)
 		say(r, FINE, "wolfSSL", NULL, "the tuned build");
 	say(r, FINE, "allocator", NULL, "%s", SLUICE_JEMALLOC ? "jemalloc" : "the C library's");
 	say(r, FINE, "glibc", NULL, "%s", gnu_get_libc_version());
+}
+
+static void check_scanner(struct report *r)
+{
+	const char *loops = scan_loops();
+
+	if (loops)
+		say(r, FINE, "XML scanner", NULL, "%s", loops);
+	else
+		say(r, WRONG, "XML scanner", "unset SLUICE_SCAN_LOOPS; it is for tests",
+			"SLUICE_SCAN_LOOPS names loops that this processor or build lacks");
 }
 
 /* -- the configuration -- */
@@ -265,6 +277,7 @@ int diag_check(const struct config *c, FILE *out)
 	check_open_files(&r, c);
 	check_memlock(&r);
 	check_build(&r);
+	check_scanner(&r);
 	check_tls(&r, c);
 	check_registry(&r, c);
 	check_policy(&r, c);

@@ -2,6 +2,7 @@
 #include "xml/chars.h"
 
 #include "core/base/limits.h"
+#include "xml/check.h"
 
 struct range {
 	uint16_t first, last;
@@ -150,8 +151,8 @@ bool chars_is_char(uint32_t cp)
 	if (cp < 0x80)
 		return chars_is((unsigned char)cp, CHARS_LEGAL);
 	if (cp >= 0xd800 && cp <= 0xdfff)
-		return false;
-	return cp <= 0x10ffff && cp != 0xfffe && cp != 0xffff;
+		return !CHECKED(UTF8_SURROGATE);
+	return (cp <= 0x10ffff || !CHECKED(UTF8_RANGE)) && cp != 0xfffe && cp != 0xffff;
 }
 
 bool chars_is_name_start(uint32_t cp)
@@ -189,19 +190,19 @@ static int sequence_shape(unsigned char c, unsigned char *low, unsigned char *hi
 {
 	*low = 0x80;
 	*high = 0xbf;
-	if (c >= 0xc2 && c <= 0xdf)
+	if (c >= (CHECKED(UTF8_OVERLONG) ? 0xc2 : 0xc0) && c <= 0xdf)
 		return 2;
 	if (c >= 0xe0 && c <= 0xef) {
-		if (c == 0xe0)
+		if (c == 0xe0 && CHECKED(UTF8_OVERLONG))
 			*low = 0xa0;
-		if (c == 0xed)
+		if (c == 0xed && CHECKED(UTF8_SURROGATE))
 			*high = 0x9f;
 		return 3;
 	}
-	if (c >= 0xf0 && c <= 0xf4) {
-		if (c == 0xf0)
+	if (c >= 0xf0 && c <= (CHECKED(UTF8_RANGE) ? 0xf4 : 0xf7)) {
+		if (c == 0xf0 && CHECKED(UTF8_OVERLONG))
 			*low = 0x90;
-		if (c == 0xf4)
+		if (c == 0xf4 && CHECKED(UTF8_RANGE))
 			*high = 0x8f;
 		return 4;
 	}
@@ -294,26 +295,33 @@ static size_t char_reference(struct span s, uint32_t *cp)
 	return at + 1;
 }
 
+static size_t named_reference(struct span s, struct span name, char c, uint32_t *cp)
+{
+	if (!span_starts(s, name))
+		return 0;
+	*cp = (unsigned char)c;
+	return name.n;
+}
+
 size_t chars_reference(struct span s, uint32_t *cp)
 {
-	static const struct {
-		struct span text;
-		char c;
-	} named[] = {
-		{ SPAN_LIT("&amp;"), '&' },
-		{ SPAN_LIT("&lt;"), '<' },
-		{ SPAN_LIT("&gt;"), '>' },
-		{ SPAN_LIT("&apos;"), '\'' },
-		{ SPAN_LIT("&quot;"), '"' },
-	};
+	size_t n;
 
-	if (s.n > 1 && s.p[0] == '&' && s.p[1] == '#')
+	if (s.n < 4 || s.p[0] != '&')
+		return 0;
+	switch (s.p[1]) {
+	case '#':
 		return char_reference(s, cp);
-	for (size_t i = 0; i < ARRAY_LEN(named); i++)
-		if (span_starts(s, named[i].text)) {
-			*cp = (unsigned char)named[i].c;
-			return named[i].text.n;
-		}
+	case 'l':
+		return named_reference(s, SPAN_LIT("&lt;"), '<', cp);
+	case 'g':
+		return named_reference(s, SPAN_LIT("&gt;"), '>', cp);
+	case 'q':
+		return named_reference(s, SPAN_LIT("&quot;"), '"', cp);
+	case 'a':
+		n = named_reference(s, SPAN_LIT("&amp;"), '&', cp);
+		return n ? n : named_reference(s, SPAN_LIT("&apos;"), '\'', cp);
+	}
 	return 0;
 }
 

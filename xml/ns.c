@@ -3,7 +3,9 @@
 
 #include "core/base/mem.h"
 #include "xml/chars.h"
+#include "xml/check.h"
 
+#define NS_NAME_PAD 8 /* the scanner compares names eight bytes at a time */
 #define KNOWN_MAX 48 /* longer than every URI that ns_identify knows */
 
 enum ns_id ns_identify(struct span uri, bool dirty)
@@ -13,7 +15,7 @@ enum ns_id ns_identify(struct span uri, bool dirty)
 	enum ns_id id;
 	size_t n;
 
-	if (dirty) {
+	if (dirty && CHECKED(NS_DECODE)) {
 		if (!chars_decode_value(uri, buf, sizeof(buf), &n))
 			return NS_OTHER;
 		uri = span_of(buf, n);
@@ -62,13 +64,15 @@ enum ns_result ns_declare(struct ns_scope *scope, const struct ns_root *root, co
 	b->id = (uint8_t)ns_identify(span_of(p + b->uri, b->uri_len), b->dirty);
 	b->same = 0;
 	b->hash = 0;
-	if (prefix.n == 3 && memcmp(prefix.p, "xml", 3) == 0)
+	if (prefix.n == 3 && memcmp(prefix.p, "xml", 3) == 0 && CHECKED(NS_XML))
 		return b->id == NS_XML ? NS_OK : NS_ILLEGAL;
-	if (b->id == NS_XML || b->id == NS_XMLNS || span_is(prefix, "xmlns"))
+	if (b->id == NS_XML && CHECKED(NS_XML))
 		return NS_ILLEGAL;
-	if (prefix.n && b->uri_len == 0)
+	if ((b->id == NS_XMLNS || span_is(prefix, "xmlns")) && CHECKED(NS_XMLNS))
 		return NS_ILLEGAL;
-	if (scope->n + outer >= LIMIT_PREFIXES)
+	if (prefix.n && b->uri_len == 0 && CHECKED(NS_UNDECLARED))
+		return NS_ILLEGAL;
+	if (scope->n + outer >= LIMIT_PREFIXES && (CHECKED(NS_COUNT) || scope->n == LIMIT_PREFIXES))
 		return NS_TOO_MANY;
 	scope->b[scope->n++] = *b;
 	return NS_OK;
@@ -140,7 +144,8 @@ static int uri_next(struct uri_reader *u)
 
 static struct uri_reader uri_open(const struct ns_binding *b, const char *base)
 {
-	return (struct uri_reader){ .rest = span_of(base + b->uri, b->uri_len), .dirty = b->dirty };
+	return (struct uri_reader){ .rest = span_of(base + b->uri, b->uri_len),
+		.dirty = b->dirty && CHECKED(NS_DECODE) };
 }
 
 static uint32_t uri_hash(const struct ns_binding *b, const char *base)
@@ -305,6 +310,7 @@ struct ns_root *ns_root_new(struct span name, const struct ns_scope *scope, cons
 
 	for (unsigned i = 0; i < scope->n; i++)
 		text += sizeof(" xmlns:=''") + scope->b[i].prefix_len + 2u * scope->b[i].uri_len;
+	text += NS_NAME_PAD;
 	BUG_ON(text > UINT16_MAX); /* at most twice LIMIT_HEADER and a little */
 	root = mem_try_zalloc(head + text);
 	if (!root)

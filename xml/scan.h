@@ -101,6 +101,14 @@ struct frame {
 
 struct scan;
 
+/*
+ * The inner loops that every scanner of this process uses: "avx2", "sse2" or
+ * "scalar", the best that the processor has unless the environment variable
+ * SLUICE_SCAN_LOOPS names another. NULL when it names one that is not to be had:
+ * scan_new() must not be called then. Any thread; says the same each time.
+ */
+const char *scan_loops(void);
+
 /* NULL when there is no memory. max: bytes of one depth-1 element (header: LIMIT_HEADER). */
 struct scan *scan_new(uint32_t max);
 void scan_free(struct scan *s);

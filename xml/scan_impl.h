@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Inside the scanner: what scan.c (states, text), scan_tag.c (tags, attributes,
- * namespaces) and scan_prolog.c (what stands before the root) share.
+ * Inside the scanner: what its parts share. scan_machine.h has the states that a
+ * stanza consists of and is compiled once for each set of inner loops; what is
+ * rare is compiled once: scan_rare.c, scan_ref.c (references), scan_prolog.c (what
+ * stands before the root), scan_scope.c (what a start tag means).
  *
  * A step function does as much as it can from w->pos on and leaves in w->pos and
  * w->state where to go on. It looks at no byte from r->end on. STEP_MORE means
@@ -12,11 +14,14 @@
 #ifndef SLUICE_XML_SCAN_IMPL_H
 #define SLUICE_XML_SCAN_IMPL_H
 
+#include "xml/check.h"
 #include "xml/ns.h"
 #include "xml/scan.h"
 #include "xml/skip.h"
 
 _Static_assert(SKIP_PAD <= SCAN_PAD, "the skips read no further than callers allow");
+
+#define FLATTEN __attribute__((flatten))
 
 enum step {
 	STEP_GO,
@@ -99,7 +104,7 @@ struct scan_work {
 	uint32_t match; /* bytes of an expected string that were there */
 	uint32_t ref_value;
 	uint16_t prefix_len; /* of the current element's name */
-	uint64_t attr_seen; /* filter for duplicate names */
+	uint64_t attr_seen; /* filter for duplicate names: one bit of each key */
 	uint32_t root_prefixes;
 	/* the depth-1 element; offsets, 0 when absent */
 	struct frame_ref from, to, id, type;
@@ -109,9 +114,17 @@ struct scan_work {
 	struct scan_open open[LIMIT_DEPTH];
 	struct ns_scope ns;
 	struct scan_attr attrs[LIMIT_ATTRS];
+	uint64_t attr_key[LIMIT_ATTRS]; /* scan_name_key() of their names */
 };
 
+struct scan_run;
+
+/* scan_scalar.c, scan_sse2.c, scan_avx2.c: steps until something is complete. */
+typedef enum step scan_machine(struct scan_run *r);
+scan_machine scan_scalar, scan_sse2, scan_avx2;
+
 struct scan {
+	scan_machine *machine;
 	uint32_t max;
 	uint8_t error; /* enum scan_error */
 	bool closed;
@@ -128,7 +141,33 @@ struct scan_run {
 	struct frame *f;
 };
 
-/* scan.c */
+static inline uint64_t scan_load8(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le64toh(v);
+}
+
+/*
+ * Equal for equal names; different for different ones of up to eight bytes. Reads eight
+ * bytes of the input from the name on.
+ */
+static inline uint64_t scan_name_key(const char *name, uint32_t len)
+{
+	if (len <= 8)
+		return scan_load8(name) << (64 - 8 * len);
+	return (scan_load8(name) ^ scan_load8(name + len - 8) * 31) + len;
+}
+
+/* scan_loops.c: which of the machines this process uses. */
+struct scan_loops {
+	const char *name;
+	scan_machine *machine;
+};
+const struct scan_loops *scan_loops_chosen(void);
+
+/* scan_rare.c */
 enum step scan_fail(struct scan_run *r, enum scan_error e, const char *why);
 
 /*
@@ -137,32 +176,33 @@ enum step scan_fail(struct scan_run *r, enum scan_error e, const char *why);
  */
 enum step scan_refuse(struct scan_run *r, enum scan_error e, const char *why);
 
-/* The character at w->pos, >= 0x80, in text or a value: passes it if XML allows it. */
+/* One character at w->pos that an inner loop of text or of a value stopped at. */
 enum step scan_wide(struct scan_run *r);
+/* The same in a name, >= 0x80. */
+enum step scan_name_wide(struct scan_run *r);
+enum step scan_colon(struct scan_run *r);
+/* Whether the attribute's name is that of one before it. */
+bool scan_attr_twice(const struct scan_work *w, const char *p, unsigned number);
+/* The name that the end tag must have. Eight bytes of it can be read. */
+struct span scan_end_wanted(const struct scan_run *r);
+enum step scan_end_mismatch(struct scan_run *r, struct span want);
+enum step scan_question(struct scan_run *r);
+enum step scan_bang(struct scan_run *r);
+enum step scan_cdata_name(struct scan_run *r);
+
+/* scan_ref.c */
+/* Passes the reference that begins at w->pos if it is there as a whole and legal. */
+bool scan_ref_plain(struct scan_run *r);
+enum step scan_ref(struct scan_run *r);
+enum step scan_ref_name(struct scan_run *r);
+enum step scan_ref_hash(struct scan_run *r);
+enum step scan_ref_digits(struct scan_run *r, bool hex);
 
 /* scan_prolog.c */
 enum step scan_start(struct scan_run *r);
 enum step scan_prolog(struct scan_run *r);
 enum step scan_decl_name(struct scan_run *r);
 enum step scan_decl(struct scan_run *r);
-
-/* scan_tag.c */
-enum step scan_name(struct scan_run *r);
-enum step scan_tag(struct scan_run *r);
-enum step scan_slash(struct scan_run *r);
-enum step scan_attr(struct scan_run *r);
-enum step scan_equals(struct scan_run *r);
-enum step scan_quote(struct scan_run *r);
-enum step scan_value(struct scan_run *r);
-enum step scan_end_name(struct scan_run *r);
-enum step scan_end_tail(struct scan_run *r);
-
-/* Starts on the name at w->pos. */
-static inline void scan_name_begin(struct scan_work *w, enum scan_state state)
-{
-	w->name = w->part = w->pos;
-	w->state = (uint8_t)state;
-}
 
 /* scan_scope.c: what a start tag means */
 enum step scan_scope_open(struct scan_run *r);

@@ -11,7 +11,7 @@ enum step scan_start(struct scan_run *r)
 	if (w->pos == r->end)
 		return STEP_MORE;
 	c = (unsigned char)r->p[w->pos];
-	if (c == 0 || c >= 0xfe)
+	if ((c == 0 || c >= 0xfe) && CHECKED(ENCODING_MARK))
 		return scan_fail(r, SCAN_E_UNSUPPORTED_ENCODING, "UTF-16 or UTF-32");
 	if (c == 0xef) {
 		uint32_t cp;
@@ -34,7 +34,7 @@ enum step scan_prolog(struct scan_run *r)
 	w->pos = (uint32_t)(skip_space(r->p + w->pos, r->p + r->end) - r->p);
 	if (w->pos == r->end)
 		return STEP_MORE;
-	if (r->p[w->pos] != '<')
+	if (r->p[w->pos] != '<' && CHECKED(STREAM_START))
 		return scan_refuse(r, SCAN_E_NOT_WELL_FORMED, "text before the root element");
 	w->pos++;
 	w->state = ST_LT;
@@ -50,7 +50,7 @@ enum step scan_decl_name(struct scan_run *r)
 	for (; w->match < sizeof(name) - 1; w->match++, w->pos++) {
 		if (w->pos == r->end)
 			return STEP_MORE;
-		if (r->p[w->pos] != name[w->match])
+		if (r->p[w->pos] != name[w->match] && CHECKED(PI))
 			return scan_refuse(r, SCAN_E_RESTRICTED_XML, "processing instruction");
 	}
 	if (w->pos == r->end)
@@ -107,13 +107,14 @@ static enum step decl_judge(struct scan_run *r, struct span s)
 	struct span encoding = decl_take(&s, "encoding");
 	struct span standalone = decl_take(&s, "standalone");
 
-	if (!version.p || span_trim(s).n)
+	if (CHECKED(DECL_FORM) && (!version.p || span_trim(s).n))
 		return scan_fail(r, SCAN_E_NOT_WELL_FORMED, "malformed XML declaration");
-	if (!span_is(version, "1.0"))
+	if (CHECKED(DECL_VERSION) && !span_is(version, "1.0"))
 		return scan_fail(r, SCAN_E_BAD_FORMAT, "XML version other than 1.0");
-	if (encoding.p && !is_utf8(encoding))
+	if (CHECKED(DECL_ENCODING) && encoding.p && !is_utf8(encoding))
 		return scan_fail(r, SCAN_E_UNSUPPORTED_ENCODING, "encoding other than UTF-8");
-	if (standalone.p && !span_is(standalone, "yes") && !span_is(standalone, "no"))
+	if (CHECKED(DECL_STANDALONE) && standalone.p && !span_is(standalone, "yes") &&
+		!span_is(standalone, "no"))
 		return scan_fail(r, SCAN_E_NOT_WELL_FORMED, "malformed XML declaration");
 	return STEP_GO;
 }
@@ -131,10 +132,10 @@ enum step scan_decl(struct scan_run *r)
 		c = (unsigned char)r->p[w->pos];
 		if (c == '>')
 			break;
-		if (c == '<' || !chars_is(c, CHARS_LEGAL))
+		if (CHECKED(DECL_FORM) && (c == '<' || !chars_is(c, CHARS_LEGAL)))
 			return scan_refuse(r, SCAN_E_NOT_WELL_FORMED, "malformed XML declaration");
 	}
-	if (r->p[w->pos - 1] != '?')
+	if (r->p[w->pos - 1] != '?' && CHECKED(DECL_FORM))
 		return scan_fail(r, SCAN_E_NOT_WELL_FORMED, "malformed XML declaration");
 	step = decl_judge(r, span_of(r->p + w->mark, w->pos - 1 - w->mark));
 	w->pos++;

@@ -13,31 +13,35 @@ static enum step refuse_ns(struct scan_run *r, enum ns_result result)
 	return scan_fail(r, SCAN_E_NOT_WELL_FORMED, "illegal namespace declaration");
 }
 
+static enum step declare(struct scan_run *r, const struct scan_attr *a)
+{
+	struct scan_work *w = r->w;
+	uint32_t prefix = a->prefix_len ? a->prefix_len + 1u : a->name_len;
+	struct ns_binding b = {
+		.prefix = a->name + prefix,
+		.prefix_len = (uint16_t)(a->name_len - prefix),
+		.uri = a->value,
+		.uri_len = a->value_len,
+		.dirty = a->dirty,
+	};
+	enum ns_result result = ns_declare(&w->ns, r->s->root, r->p, &b);
+
+	if (result != NS_OK)
+		return refuse_ns(r, result);
+	if (b.prefix_len == 0)
+		w->open[w->depth - 1].default_ns = b.id;
+	return STEP_GO;
+}
+
 static enum step declare_all(struct scan_run *r)
 {
 	struct scan_work *w = r->w;
+	enum step step = STEP_GO;
 
-	for (unsigned i = 0; i < w->n_attrs; i++) {
-		const struct scan_attr *a = &w->attrs[i];
-		uint32_t prefix = a->prefix_len ? a->prefix_len + 1u : a->name_len;
-		struct ns_binding b = {
-			.prefix = a->name + prefix,
-			.prefix_len = (uint16_t)(a->name_len - prefix),
-			.uri = a->value,
-			.uri_len = a->value_len,
-			.dirty = a->dirty,
-		};
-		enum ns_result result;
-
-		if (!a->decl)
-			continue;
-		result = ns_declare(&w->ns, r->s->root, r->p, &b);
-		if (result != NS_OK)
-			return refuse_ns(r, result);
-		if (b.prefix_len == 0)
-			w->open[w->depth - 1].default_ns = b.id;
-	}
-	return STEP_GO;
+	for (unsigned i = 0; i < w->n_attrs && step == STEP_GO; i++)
+		if (w->attrs[i].decl)
+			step = declare(r, &w->attrs[i]);
+	return step;
 }
 
 /* Number of a prefix's binding, noted if it is the root's; or NS_UNBOUND. */
@@ -45,26 +49,29 @@ static int use_prefix(struct scan_run *r, struct span prefix)
 {
 	int number = ns_find(&r->w->ns, r->s->root, r->p, prefix);
 
-	if (number >= 0 && number < NS_FIRST)
+	if (number >= 0 && number < NS_FIRST && CHECKED(ROOT_PREFIX))
 		r->w->root_prefixes |= UINT32_C(1) << number;
 	return number;
 }
 
-static struct span attr_local(const struct scan_run *r, const struct scan_attr *a)
+static bool attr_same_local(const struct scan_run *r, const struct scan_attr *a,
+	const struct scan_attr *b)
 {
-	return span_skip(span_of(r->p + a->name, a->name_len), a->prefix_len + 1u);
+	unsigned n = a->name_len - a->prefix_len;
+
+	return n == (unsigned)(b->name_len - b->prefix_len) &&
+		memcmp(r->p + a->name + a->prefix_len, r->p + b->name + b->prefix_len, n) == 0;
 }
 
 /* Whether attribute number i has the local name and the namespace of an earlier one. */
 static bool attr_same_name(struct scan_run *r, unsigned i, const int *number)
 {
 	struct scan_work *w = r->w;
-	struct span local = attr_local(r, &w->attrs[i]);
 
 	for (unsigned j = 0; j < i; j++) {
 		/* The same binding twice would be the same qualified name: refused already. */
 		if (number[j] == NS_UNBOUND || number[j] == number[i] ||
-			!span_eq(local, attr_local(r, &w->attrs[j])))
+			!attr_same_local(r, &w->attrs[i], &w->attrs[j]))
 			continue;
 		if (ns_class(&w->ns, r->s->root, r->p, number[i]) ==
 			ns_class(&w->ns, r->s->root, r->p, number[j]))
@@ -85,9 +92,9 @@ static enum step resolve_attrs(struct scan_run *r)
 		if (a->prefix_len == 0 || a->decl)
 			continue;
 		number[i] = use_prefix(r, span_of(r->p + a->name, a->prefix_len));
-		if (number[i] == NS_UNBOUND)
+		if (number[i] == NS_UNBOUND && CHECKED(PREFIX_ATTR))
 			return scan_fail(r, SCAN_E_NOT_WELL_FORMED, "prefix not declared");
-		if (attr_same_name(r, i, number))
+		if (CHECKED(ATTR_TWICE_NS) && attr_same_name(r, i, number))
 			return scan_fail(r, SCAN_E_NOT_WELL_FORMED, "attribute given twice");
 	}
 	return STEP_GO;
@@ -102,7 +109,7 @@ static void note_content(struct scan_work *w, enum ns_id content)
 {
 	if (w->prefix_len)
 		w->flags |= FRAME_NS_OVERFLOW;
-	if (!w->has_decl || w->open[w->depth - 1].default_ns != content)
+	if (!w->has_decl || w->open[w->depth - 1].default_ns != content || !CHECKED(REDECLARED))
 		return;
 	for (unsigned i = 0; i < w->n_attrs; i++) {
 		const struct scan_attr *a = &w->attrs[i];
@@ -144,7 +151,7 @@ static enum step note_kind(struct scan_run *r, enum ns_id id)
 		local = span_skip(local, w->prefix_len + 1u);
 	}
 	/* Everything up to its end would be one element; its sender takes it for a new stream. */
-	if (id == NS_STREAMS && is_name(local, "stream", 6))
+	if (id == NS_STREAMS && is_name(local, "stream", 6) && CHECKED(STREAM_TWICE))
 		return scan_fail(r, SCAN_E_BAD_FORMAT, "a second stream header");
 	if (id == NS_STREAMS)
 		w->kind = FRAME_STREAM;
@@ -157,6 +164,18 @@ static enum step note_kind(struct scan_run *r, enum ns_id id)
 	return STEP_GO;
 }
 
+/* scan_name_key() of the names that a frame tells of; only with their length are they certain. */
+#define KEY_TO (UINT64_C(0x6f74) << 48)
+#define KEY_ID (UINT64_C(0x6469) << 48)
+#define KEY_FROM (UINT64_C(0x6d6f7266) << 32)
+#define KEY_TYPE (UINT64_C(0x65707974) << 32)
+
+static void note_address(struct scan_work *w, struct frame_ref *ref, const struct scan_attr *a)
+{
+	*ref = (struct frame_ref){ a->value, a->value_len };
+	w->flags |= a->dirty && CHECKED(ADDR_DECODED) ? FRAME_ADDR_DECODED : 0;
+}
+
 static void note_attrs(struct scan_run *r)
 {
 	struct scan_work *w = r->w;
@@ -166,21 +185,19 @@ static void note_attrs(struct scan_run *r)
 	for (unsigned i = 0; i < w->n_attrs; i++) {
 		const struct scan_attr *a = &w->attrs[i];
 		struct frame_ref value = { a->value, a->value_len };
-		struct span name = span_of(r->p + a->name, a->name_len);
+		uint64_t key = w->attr_key[i];
 
-		if (is_name(name, "from", 4)) {
-			w->from = value;
-			w->flags |= a->dirty ? FRAME_ADDR_DECODED : 0;
-		} else if (is_name(name, "to", 2)) {
-			w->to = value;
-			w->flags |= a->dirty ? FRAME_ADDR_DECODED : 0;
-		} else if (is_name(name, "id", 2)) {
+		if (a->name_len == 2 && key == KEY_TO)
+			note_address(w, &w->to, a);
+		else if (a->name_len == 2 && key == KEY_ID)
 			w->id = value;
-		} else if (is_name(name, "type", 4)) {
+		else if (a->name_len == 4 && key == KEY_FROM)
+			note_address(w, &w->from, a);
+		else if (a->name_len == 4 && key == KEY_TYPE)
 			w->type = value;
-		} else if (is_name(name, "xml:lang", 8)) {
+		else if (is_name(span_of(r->p + a->name, a->name_len), "xml:lang", 8) &&
+			CHECKED(LANG))
 			w->flags |= FRAME_HAS_LANG;
-		}
 	}
 }
 
@@ -192,7 +209,7 @@ static enum step open_root(struct scan_run *r)
 
 	for (unsigned i = 0; i < w->ns.n; i++)
 		prefixes += w->ns.b[i].prefix_len != 0;
-	if (prefixes > LIMIT_ROOT_PREFIXES)
+	if (prefixes > LIMIT_ROOT_PREFIXES && CHECKED(NS_ROOT_COUNT))
 		return scan_fail(r, SCAN_E_LIMIT, "too many prefixes on the stream header");
 	r->s->root = ns_root_new(span_of(r->p + w->open[0].name, w->open[0].name_len), &w->ns,
 		r->p);
@@ -213,16 +230,16 @@ enum step scan_scope_open(struct scan_run *r)
 	if (w->prefix_len) {
 		int number = use_prefix(r, span_of(r->p + open->name, w->prefix_len));
 
-		if (number == NS_UNBOUND)
+		if (number == NS_UNBOUND && CHECKED(PREFIX_ELEMENT))
 			return scan_fail(r, SCAN_E_NOT_WELL_FORMED, "prefix not declared");
-		id = ns_id_of(&w->ns, r->s->root, number);
+		id = number == NS_UNBOUND ? NS_OTHER : ns_id_of(&w->ns, r->s->root, number);
 	}
 	if (w->has_prefixed) {
 		step = resolve_attrs(r);
 		if (step != STEP_GO)
 			return step;
 	}
-	if (w->depth == 1 && w->odd_name)
+	if (w->depth == 1 && w->odd_name && CHECKED(NAME_4E_TOP))
 		return scan_fail(r, SCAN_E_NOT_WELL_FORMED,
 			"name that not every XML 1.0 parser allows");
 	if (!r->s->root)

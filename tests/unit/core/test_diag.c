@@ -96,6 +96,8 @@ Test(diag_report, all_is_well)
 	expect_line("ok     open files     hard limit ");
 	expect_line("ok     locked memory  limit ");
 	expect_line("ok     allocator      ");
+	snprintf(want, sizeof(want), "ok     XML scanner    %s\n", scan_loops());
+	expect_line(want);
 	expect_line("note   TLS            off: streams with other servers are in clear text\n");
 	snprintf(want, sizeof(want), "ok     registry       %s: 1 backends, 3 domains\n", c.routes);
 	expect_line(want);

@@ -7,7 +7,6 @@
 
 #include "xml/chars.h"
 #include "xml/element.h"
-#include "xml/skip.h"
 
 /* The table from its description in the header. */
 static unsigned class_of(int c)
@@ -285,35 +284,4 @@ Test(chars, value_needs_room)
 	cr_expect(!chars_decode_value(SPAN_LIT("abcd&lt;&#x20AC;"), buf, 7, &n));
 	cr_expect(chars_decode_value(SPAN_LIT(""), buf, 0, &n));
 	cr_expect_eq(n, 0);
-}
-
-/* -- skips: the same as a plain loop for every length and every byte, 64 bytes behind the end -- */
-
-static const char *plain(const char *p, size_t n, unsigned classes)
-{
-	size_t i = 0;
-
-	while (i < n && chars_is((unsigned char)p[i], classes))
-		i++;
-	return p + i;
-}
-
-Test(chars, skips)
-{
-	for (size_t n = 0; n < 40; n++) {
-		char *p = malloc(n + SKIP_PAD);
-
-		for (int stop = 0; stop < 256; stop++)
-			for (size_t at = 0; at <= n; at++) {
-				memset(p, 'x', n + SKIP_PAD);
-				p[at] = (char)stop;
-				cr_assert_eq(skip_text(p, p + n), plain(p, n, CHARS_TEXT));
-				cr_assert_eq(skip_value(p, p + n), plain(p, n, CHARS_VALUE));
-				cr_assert_eq(skip_name(p, p + n), plain(p, n, CHARS_NAME));
-				memset(p, ' ', n + SKIP_PAD);
-				p[at] = (char)stop;
-				cr_assert_eq(skip_space(p, p + n), plain(p, n, CHARS_SPACE));
-			}
-		free(p);
-	}
 }
