@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "scratch.h"
+#include "xml/scan.h"
 
 static char *report;
 
