@@ -5,7 +5,8 @@
  *
  * sluice-bench uses no code of the router beyond the C library and the libraries
  * that the router uses too: a bench that shared the router's scanner, its DNS code
- * or its sockets would share its bugs and call them correct.
+ * or its sockets would share its bugs and call them correct. (The micro benchmarks
+ * measure that code, so they use it; they share this header and bench/trial.h.)
  *
  * Everything runs on one thread, on one loop. Times are nanoseconds of
  * CLOCK_MONOTONIC unless a name says otherwise.
@@ -68,6 +69,15 @@ static inline void *bench_grow(void *old, size_t size)
 		abort();
 	}
 	return p;
+}
+
+/* Below n; a sequence that *state fixes, which must not be 0 (xorshift). */
+static inline size_t bench_below(uint64_t *state, size_t n)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (size_t)(*state >> 32) % n;
 }
 
 #endif
