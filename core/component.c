@@ -199,6 +199,14 @@ static void component_handshake(struct component *c, const struct frame *f)
 		component_logged_in(c, route);
 }
 
+static void component_stanza(struct component *c, const struct frame *f)
+{
+	if (unlikely(canary_due(&c->s.w->canary)) && canary_refuses(&c->s, f))
+		router_refuse_backend(c, f);
+	else
+		router_from_backend(c, f);
+}
+
 static void component_frame(struct stream *s, const struct frame *f)
 {
 	struct component *c = container_of(s, struct component, s);
@@ -214,7 +222,7 @@ static void component_frame(struct stream *s, const struct frame *f)
 	case FRAME_MESSAGE:
 	case FRAME_PRESENCE:
 	case FRAME_IQ:
-		router_from_backend(c, f);
+		component_stanza(c, f);
 		break;
 	case FRAME_STREAM:
 		STATS_INC(&s->w->stats, stream_errors_received);

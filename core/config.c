@@ -41,6 +41,7 @@ _Static_assert(LIMIT_STANZA == 256 << 10 && LIMIT_PAIRS_PER_STREAM == 20000 &&
 #define G_PROOF "Proof of identity"
 #define G_BOUNDS "Bounds"
 #define G_LOG "Log"
+#define G_CANARY "Canary"
 
 static const struct flag table[] = {
 	{ "config", FLAG_FILE, "FILE", .absent = "none", .group = G_START,
@@ -158,6 +159,15 @@ static const struct flag table[] = {
 	{ "log-level", FLAG_CHOICE, "error|warn|info|debug", FIELD(log_level), .initial = "info",
 		.choices = level_names, .group = G_LOG,
 		.when = "The least severe level that is written. debug follows every domain pair." },
+
+	{ "xml-check", FLAG_SAMPLE, "off|N|all", FIELD(xml_check), .initial = "off",
+		RANGE(1, 1000000), .group = G_CANARY,
+		.when = "Let libxml2 read stanzas as well, all of them or one of N of a worker, and refuse "
+			"those that it reads otherwise than the scanner did, or not at all. Costs "
+			"nothing when off. A stanza of 370 bytes takes it 2.6 microseconds: with all, "
+			"no more than 140 MB a second and core of such, 500 of larger ones. 1000 is a "
+			"canary in production, all is for whoever suspects the scanner. SIGHUP does "
+			"not change it." },
 };
 
 static const struct flags flags = { table, ARRAY_LEN(table) };

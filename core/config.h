@@ -45,6 +45,7 @@ struct config {
 	uint64_t max_stanza, max_pairs_per_stream, max_conns, max_unauth_per_ip; /* bytes, counts */
 	uint64_t queue_bytes, mem_budget; /* bytes */
 	uint64_t drain_ms;
+	uint64_t xml_check; /* one stanza of so many; 0: none */
 	enum log_format log_format;
 	enum log_level log_level;
 	bool check; /* --check: report and exit */

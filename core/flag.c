@@ -37,6 +37,16 @@ static void size_format(uint64_t n, char out[24])
 	snprintf(out, 24, "%" PRIu64 "%.1s", n, &"\0KMG"[i]);
 }
 
+static bool sample_parse(struct span value, const struct flag *f, uint64_t *out)
+{
+	bool off = span_is(value, "off");
+
+	if (!off && !span_is(value, "all"))
+		return size_parse(value, f, out);
+	*out = off ? 0 : 1;
+	return true;
+}
+
 static bool choice_parse(struct span value, const struct flag *f, unsigned *out)
 {
 	for (unsigned i = 0; f->choices[i]; i++) {
@@ -121,6 +131,8 @@ static bool value_parse(const struct flag *f, struct span value, void *at)
 	case FLAG_SIZE:
 	case FLAG_MS:
 		return size_parse(value, f, at);
+	case FLAG_SAMPLE:
+		return sample_parse(value, f, at);
 	case FLAG_CHOICE:
 		return choice_parse(value, f, at);
 	case FLAG_SWITCH:
@@ -213,6 +225,8 @@ static void number_allowed(const struct flag *f, char out[FLAG_ALLOWED])
 	size_format(f->max, high);
 	if (f->min == f->max)
 		snprintf(out, FLAG_ALLOWED, "%s only", low);
+	else if (f->kind == FLAG_SAMPLE)
+		snprintf(out, FLAG_ALLOWED, "off, all, or N from %s to %s: one of N", low, high);
 	else if (f->kind == FLAG_MS)
 		snprintf(out, FLAG_ALLOWED, "%" PRIu64 " to %" PRIu64, f->min, f->max);
 	else
@@ -248,7 +262,7 @@ void flag_allowed(const struct flag *f, char out[FLAG_ALLOWED])
 		[FLAG_VERSION] = "no value",
 	};
 
-	if (f->kind == FLAG_SIZE || f->kind == FLAG_MS)
+	if (f->kind == FLAG_SIZE || f->kind == FLAG_MS || f->kind == FLAG_SAMPLE)
 		number_allowed(f, out);
 	else if (f->kind == FLAG_CHOICE)
 		choice_allowed(f, out);

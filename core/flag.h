@@ -18,6 +18,7 @@ enum flag_kind {
 	FLAG_NET,
 	FLAG_PORTS,
 	FLAG_SIZE,
+	FLAG_SAMPLE, /* off (0), all (1), or one of so many */
 	FLAG_MS,
 	FLAG_CHOICE,
 	FLAG_SWITCH,

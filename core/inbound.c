@@ -197,6 +197,14 @@ static void inbound_stream_element(struct inbound *in, const struct frame *f)
 	stream_end(&in->s, "the peer sent a stream error");
 }
 
+static void inbound_stanza(struct inbound *in, const struct frame *f)
+{
+	if (unlikely(canary_due(&in->s.w->canary)) && canary_refuses(&in->s, f))
+		router_refuse_outside(in, f);
+	else
+		router_from_outside(in, f);
+}
+
 static void inbound_frame(struct stream *s, const struct frame *f)
 {
 	struct inbound *in = container_of(s, struct inbound, s);
@@ -207,7 +215,7 @@ static void inbound_frame(struct stream *s, const struct frame *f)
 	case FRAME_MESSAGE:
 	case FRAME_PRESENCE:
 	case FRAME_IQ:
-		router_from_outside(in, f);
+		inbound_stanza(in, f);
 		break;
 	case FRAME_DIALBACK:
 		claims_element(in, f);

@@ -13,6 +13,8 @@
  * hold up its other pairs. */
 #define MIXED_MS 1000
 
+static const char parsers_differ[] = "two parsers of this router do not read it alike";
+
 /* -- bounces -- */
 
 static void bounce_to_backend(struct worker *w, const struct backend *b, struct span bounce)
@@ -399,14 +401,49 @@ void router_from_outside(struct inbound *in, const struct frame *f)
 	forward_outside(in, f, r, &edits);
 }
 
+void router_refuse_outside(struct inbound *in, const struct frame *f)
+{
+	struct address from;
+
+	if (pairs_count(in->pairs, PAIR_VALID) == 0) {
+		outside_slowly(in, f); /* nothing may be said to it but that */
+		return;
+	}
+	STATS_INC(&in->s.w->stats, stanzas_in);
+	if (address_read(&from, f->from) &&
+		pairs_sender_valid(in->pairs, domain_span(&from.domain)))
+		router_bounce(in->s.w, f, STANZA_INTERNAL_SERVER_ERROR, parsers_differ);
+	else
+		STATS_INC(&in->s.w->stats, bounce_suppressed);
+}
+
 /* -- from backends -- */
+
+/* Over the link that the stanza came on, whatever its sender is. */
+static void answer_link(struct component *c, const struct frame *f, enum stanza_error e,
+	const char *text)
+{
+	struct span bounce = bounce_make(c->s.w, f, e, text);
+
+	if (bounce.n == 0)
+		return;
+	if (component_write(c, &bounce, 1, false))
+		STATS_INC(&c->s.w->stats, bounced);
+	else
+		STATS_INC(&c->s.w->stats, bounce_undeliverable);
+}
+
+void router_refuse_backend(struct component *c, const struct frame *f)
+{
+	STATS_INC(&c->s.w->stats, stanzas_from_backends);
+	answer_link(c, f, STANZA_INTERNAL_SERVER_ERROR, parsers_differ);
+}
 
 /* A sender that is not the backend's own: the link survives unless it speaks for one domain only,
  * where such a stanza cannot be a slip of one tenant (rule 6.7, T-G28). */
 static void backend_overstepped(struct component *c, const struct frame *f,
 	const struct backend *own)
 {
-	struct span bounce;
 	struct address from;
 
 	LOG(LOG_WARN, "backend-overstepped", "a stanza from a domain that is not the backend's",
@@ -416,10 +453,7 @@ static void backend_overstepped(struct component *c, const struct frame *f,
 			"the component sent a stanza from another domain");
 		return;
 	}
-	bounce = bounce_make(c->s.w, f, STANZA_NOT_ALLOWED,
-		"this backend does not have the sender's domain");
-	if (bounce.n > 0 && component_write(c, &bounce, 1, false))
-		STATS_INC(&c->s.w->stats, bounced);
+	answer_link(c, f, STANZA_NOT_ALLOWED, "this backend does not have the sender's domain");
 }
 
 void router_from_backend(struct component *c, const struct frame *f)

@@ -21,6 +21,17 @@ void router_from_outside(struct inbound *in, const struct frame *f);
 /* A stanza from a backend: to another hosted domain, or answered with an error. */
 void router_from_backend(struct component *c, const struct frame *f);
 
+/*
+ * A stanza over which the two parsers differ (core/canary.h) is not routed. Its sender gets
+ * internal-server-error: that the router does not know what it has before it is no fault of the
+ * sender's, and the same bytes will not fare better later (type cancel). The stream lives, whoever
+ * is wrong: closing it would make one tenant's stanza the loss of all. What the scanner read is not
+ * trusted with more than that: from outside the answer goes to domains that were proven on this
+ * stream, of a backend back to where it came from.
+ */
+void router_refuse_outside(struct inbound *in, const struct frame *f);
+void router_refuse_backend(struct component *c, const struct frame *f);
+
 /* A stanza in bytes that could not be delivered to a backend goes back to its sender. SCAN_PAD
  * bytes behind it must be readable. */
 void router_return(struct worker *w, struct span stanza, enum stanza_error e, const char *text);

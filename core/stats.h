@@ -38,6 +38,9 @@
 	X(stanzas_lost, "pieces of a dead link's queue that could not be looked at")               \
 	X(stanzas_from_backends, "stanzas accepted from backends")                                 \
 	X(stanzas_local, "of them, for a domain hosted here")                                      \
+	X(xml_checked, "stanzas that libxml2 has read as well (--xml-check)")                      \
+	X(xml_disagreed, "of them, refused: it did not read what the scanner had read")            \
+	X(xml_unchecked, "stanzas that it should have read and could not: memory, size")           \
 	X(bounced, "stanzas returned to their senders with an error")                              \
 	X(bounce_undeliverable, "bounces that would need a stream we do not open")                 \
 	X(bounce_suppressed, "failures that must not be answered (errors, results)")               \

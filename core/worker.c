@@ -332,6 +332,7 @@ bool worker_start(struct worker *w, unsigned number, const struct config *config
 	w->secrets = secrets;
 	w->hosting = hosting;
 	w->route_gen = 1;
+	canary_init(&w->canary, config->xml_check);
 	list_init(&w->streams);
 	list_init(&w->resumable);
 	w->inbox = spsc_new(INBOX_MESSAGES, sizeof(struct control));

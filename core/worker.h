@@ -12,6 +12,7 @@
 
 #include "core/base/spsc.h"
 #include "core/bounce.h"
+#include "core/canary.h"
 #include "core/carry.h"
 #include "core/config.h"
 #include "core/hosting.h"
@@ -51,6 +52,7 @@ struct worker {
 	struct verifier *verifier;
 	struct authority *authority;
 	struct element_parser *elements;
+	struct canary canary; /* --xml-check */
 	struct routes *routes;
 	struct ipcount *unauthenticated; /* inbound streams per source address */
 	struct stats stats;

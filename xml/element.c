@@ -47,6 +47,9 @@ struct element_parser {
 	struct node *open; /* innermost open element, NULL outside the outermost */
 	struct node *root;
 	unsigned depth;
+	size_t before; /* bytes of the synthetic document before the caller's */
+	size_t theirs; /* the caller's */
+	struct xml_refusal refusal;
 	bool ns_uri_only; /* namespace errors: none but URIs that are none by RFC 3986 */
 	const char *why; /* NULL while all is well */
 };
@@ -89,8 +92,15 @@ static char *xml_strdup(const char *s)
  */
 static void refuse(struct element_parser *ep, const char *why)
 {
-	if (!ep->why)
-		ep->why = why;
+	const xmlParserInput *in = ep->ctxt->input;
+	size_t at;
+
+	if (ep->why)
+		return;
+	ep->why = why;
+	at = in ? in->consumed + (size_t)(in->cur - in->base) : 0;
+	if (at < ep->before + ep->theirs)
+		ep->refusal.at = at > ep->before ? at - ep->before : 0;
 }
 
 static void blocks_trim(struct element_parser *ep)
@@ -193,8 +203,6 @@ static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, cons
 	struct element_parser *ep = ctx;
 	struct node *node;
 
-	(void)n_ns;
-	(void)ns;
 	if (ep->why)
 		return;
 	if (ep->depth > LIMIT_DEPTH) {
@@ -213,6 +221,9 @@ static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, cons
 	node->e.prefix = name_span(prefix);
 	node->e.ns = name_span(uri);
 	node->e.text = SPAN_LIT("");
+	node->e.n_decls = (unsigned)n_ns;
+	for (int i = 0; i < n_ns; i++)
+		node->e.sets_default |= !ns[2 * (size_t)i];
 	if (!copy_attrs(ep, node, n_attrs, attrs))
 		return;
 	append_child(ep->open, node);
@@ -338,9 +349,13 @@ static void on_error(void *ctx, xmlErrorPtr error)
 
 	if (error->level < XML_ERR_ERROR)
 		return;
-	if (error->code == XML_WAR_NS_URI || error->code == XML_WAR_NS_URI_RELATIVE)
+	if (error->code == XML_WAR_NS_URI || error->code == XML_WAR_NS_URI_RELATIVE) {
 		ep->ns_uri_only = true;
-	else if (error->code == XML_ERR_NO_MEMORY)
+		return;
+	}
+	if (!ep->why)
+		ep->refusal.code = error->code;
+	if (error->code == XML_ERR_NO_MEMORY)
 		refuse(ep, no_memory);
 	else if (error->domain == XML_FROM_NAMESPACE)
 		refuse(ep, "namespaces not well-formed");
@@ -460,6 +475,7 @@ static void doc_parse(struct element_parser *ep, size_t len)
 	xmlDocPtr doc;
 
 	ep->why = NULL;
+	ep->refusal = (struct xml_refusal){ ep->theirs, 0 };
 	memory_refused = false;
 	ep->ns_uri_only = false;
 	ep->open = ep->root = NULL;
@@ -504,12 +520,43 @@ bool element_parser_starved(const struct element_parser *ep)
 	return ep->why == no_memory;
 }
 
-/* Neither belongs in a header, and of a document type declaration nothing may be read. */
-static bool has_declaration(struct span s)
+struct xml_refusal element_parser_refusal(const struct element_parser *ep)
 {
-	for (size_t at; (at = span_find(s, '<')) < s.n; s = span_skip(s, at + 1))
-		if (at + 1 < s.n && s.p[at + 1] == '!')
+	return ep->refusal;
+}
+
+/* The first byte behind the CDATA section that s begins with, or the end. */
+static struct span skip_cdata(struct span s)
+{
+	const char *end = memmem(s.p, s.n, "]]>", 3);
+
+	return end ? span_skip(s, (size_t)(end - s.p)) : SPAN_NONE;
+}
+
+/*
+ * Comments, processing instructions and declarations, found before a byte of the document is copied:
+ * what is refused costs nothing, however long it is. In XML that is well-formed '<' stands at the
+ * start of markup and in CDATA sections only; what is not is refused by libxml2 in any case. It
+ * also meets what this cannot see, in a header that declares another encoding: see on_dtd.
+ */
+static bool has_forbidden(struct element_parser *ep, struct span bytes)
+{
+	struct span s = bytes;
+
+	for (size_t at; (at = span_find(s, '<')) < s.n;) {
+		s = span_skip(s, at);
+		if (span_starts(s, SPAN_LIT("<![CDATA["))) {
+			s = skip_cdata(s);
+			continue;
+		}
+		if (span_starts(s, SPAN_LIT("<!")) || span_starts(s, SPAN_LIT("<?"))) {
+			ep->why = s.p[1] == '?' ? "processing instruction"
+						: "comment or declaration";
+			ep->refusal = (struct xml_refusal){ bytes.n - s.n, 0 };
 			return true;
+		}
+		s = span_skip(s, 1);
+	}
 	return false;
 }
 
@@ -523,8 +570,15 @@ const struct element *element_parse(struct element_parser *ep, struct span root_
 		bytes,
 		SPAN_LIT("</s>"),
 	};
-	const struct element *root = parse(ep, piece, ARRAY_LEN(piece), why);
+	const struct element *root;
 
+	if (has_forbidden(ep, bytes)) {
+		*why = ep->why;
+		return NULL;
+	}
+	ep->before = piece[0].n + root_decls.n + piece[2].n;
+	ep->theirs = bytes.n;
+	root = parse(ep, piece, ARRAY_LEN(piece), why);
 	if (!root)
 		return NULL;
 	if (span_trim(root->text).n)
@@ -534,21 +588,25 @@ const struct element *element_parse(struct element_parser *ep, struct span root_
 	return *why ? NULL : root->child;
 }
 
-/* The qualified name of the start tag that the header ends with; absent when there is none. */
-static struct span header_name(struct span s)
+/* What follows byte order mark and XML declaration; absent when the latter has no end. */
+static struct span header_tag(struct span s)
 {
 	static const char bom[] = "\xef\xbb\xbf";
-	size_t n = 0;
+	size_t end;
 
 	if (span_starts(s, span_str(bom)))
 		s = span_skip(s, 3);
-	if (span_starts(s, SPAN_LIT("<?"))) {
-		size_t end = span_find(s, '>');
+	if (!span_starts(s, SPAN_LIT("<?xml")))
+		return s;
+	end = span_find(s, '>');
+	return end < s.n ? span_skip(s, end + 1) : SPAN_NONE;
+}
 
-		if (end == s.n)
-			return SPAN_NONE;
-		s = span_skip(s, end + 1);
-	}
+/* The qualified name of the start tag that s is; absent when it is none. */
+static struct span tag_name(struct span s)
+{
+	size_t n = 0;
+
 	s = span_trim(s);
 	if (s.n < 2 || s.p[0] != '<')
 		return SPAN_NONE;
@@ -561,17 +619,18 @@ static struct span header_name(struct span s)
 const struct element *element_parse_header(struct element_parser *ep, struct span bytes,
 	const char **why)
 {
-	struct span name = header_name(bytes);
+	struct span tag = header_tag(bytes), name = tag_name(tag);
 	const struct span piece[] = { bytes, SPAN_LIT("</"), name, SPAN_LIT(">") };
 	const struct element *root;
 
-	*why = NULL;
 	if (!name.p)
-		*why = "no start tag";
-	else if (has_declaration(bytes))
-		*why = "comment or document type declaration";
-	if (*why)
+		ep->why = "no start tag";
+	if (!name.p || has_forbidden(ep, tag)) {
+		*why = ep->why;
 		return NULL;
+	}
+	ep->before = 0;
+	ep->theirs = bytes.n;
 	root = parse(ep, piece, ARRAY_LEN(piece), why);
 	if (!root)
 		return NULL;

@@ -7,6 +7,8 @@
  *
  *   return value 0, well formed, namespace-well-formed, no comment, PI or DTD.
  *
+ * The last three are refused at their first byte and before anything is copied.
+ *
  * It is never fed TCP chunks (docs/xml.md says why). One parser per worker,
  * owner thread only. The tree that it returns lives until its next call.
  */
@@ -28,6 +30,8 @@ struct element {
 	struct span text; /* all character data directly inside, concatenated, decoded */
 	const struct xml_attr *attrs;
 	unsigned n_attrs;
+	unsigned n_decls; /* namespace declarations on it, but xmlns:xml */
+	bool sets_default; /* one of them is xmlns= */
 	const struct element *child; /* first one */
 	const struct element *next; /* next sibling */
 };
@@ -47,6 +51,14 @@ const struct element *element_parse(struct element_parser *ep, struct span root_
 
 /* Was the last call refused for want of memory, and not for what it was given? */
 bool element_parser_starved(const struct element_parser *ep);
+
+/* Why the last call refused, for reports. */
+struct xml_refusal {
+	size_t at; /* offset of the tag or text in whose course it became certain; at most the length */
+	int code; /* libxml2's (xmlParserErrors); 0: it was not libxml2 that refused */
+};
+
+struct xml_refusal element_parser_refusal(const struct element_parser *ep);
 
 /* A stream header: XML declaration and root start tag, whose end tag is synthesised. */
 const struct element *element_parse_header(struct element_parser *ep, struct span bytes,

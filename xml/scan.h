@@ -127,7 +127,8 @@ struct span scan_root_content_ns(const struct scan *s);
 /* All of the root's namespace declarations as they stood (" xmlns='...' xmlns:db='...'"). */
 struct span scan_root_decls(const struct scan *s);
 unsigned scan_root_prefix_count(const struct scan *s);
-/* Declaration number i as " xmlns:p='uri'", for splicing into a start tag. */
+/* Declaration number i as " xmlns:p='uri'", for splicing into a start tag: a part of
+ * scan_root_decls(), and number i stands before number i + 1. */
 struct span scan_root_prefix_decl(const struct scan *s, unsigned i);
 
 #endif

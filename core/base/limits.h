@@ -27,6 +27,7 @@
 #define LIMIT_XML_NAME 1024 /* bytes of a qualified name */
 #define LIMIT_ATTR_VALUE 32768 /* bytes of an attribute's value */
 #define LIMIT_CHAR_REF_DIGITS 7
+#define LIMIT_XML_CHECK 8388608 /* of a stanza for --xml-check; libxml2 has bounds from 10 MB on */
 #define LIMIT_STREAM_ID 1023 /* octets of a peer's stream id after unescaping */
 #define LIMIT_LANG 63 /* octets of an xml:lang that we carry over */
 

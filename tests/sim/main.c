@@ -61,7 +61,8 @@ static bool judge(const struct scenario *t, unsigned kind, uint64_t k, const str
 }
 
 /* The number of runs, or 0: one of them failed. */
-static uint64_t test_play(const struct script *script, const struct scenario *t, unsigned kind)
+static uint64_t test_play(const struct script *script, const struct scenario *t, unsigned kind,
+	uint64_t *compared)
 {
 	struct play_result r;
 	uint64_t k = 0;
@@ -71,6 +72,7 @@ static uint64_t test_play(const struct script *script, const struct scenario *t,
 		(void)snprintf(doing, sizeof(doing), "%s (%s, operation %lu)", t->name,
 			kinds[kind].name, (unsigned long)k);
 		play(script, t, kinds[kind].fault, k, &r);
+		*compared += r.compared;
 		if (!judge(t, kind, k, &r))
 			return 0;
 	} while (kind && r.struck && !r.exempt);
@@ -97,7 +99,7 @@ static bool kind_parse(const char *arg, unsigned *kind)
 static int scripts_play(const struct script *script, unsigned kind, const char *only)
 {
 	unsigned passed = 0, not_passed = 0;
-	uint64_t runs = 0;
+	uint64_t runs = 0, compared = 0;
 
 	list_each(l, &script->tests)
 	{
@@ -106,7 +108,7 @@ static int scripts_play(const struct script *script, unsigned kind, const char *
 
 		if (only && !strstr(t->name, only))
 			continue;
-		n = test_play(script, t, kind);
+		n = test_play(script, t, kind, &compared);
 		if (n && kind)
 			printf("ok     %s (%lu runs)\n", t->name, (unsigned long)n);
 		else if (n)
@@ -115,7 +117,8 @@ static int scripts_play(const struct script *script, unsigned kind, const char *
 		not_passed += n == 0;
 		runs += n;
 	}
-	printf("%u passed, %u failed, %lu runs\n", passed, not_passed, (unsigned long)runs);
+	printf("%u passed, %u failed, %lu runs, %lu stanzas compared\n", passed, not_passed,
+		(unsigned long)runs, (unsigned long)compared);
 	return passed > 0 && not_passed == 0 ? 0 : 1;
 }
 

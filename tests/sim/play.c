@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 #include "tests/sim/clock.h"
+#include "tests/sim/misread.h"
 #include "tests/sim/names.h"
 #include "tests/sim/play_impl.h"
 
@@ -380,6 +381,7 @@ static void play_free(struct play *p)
 	vars_free(&p->globals);
 	router_free(&p->router);
 	names_reset();
+	BUG_ON(!sim_misread(SPAN_NONE, SPAN_NONE));
 	log_redirect(STDERR_FILENO);
 	close(p->log_fd);
 }
@@ -410,6 +412,7 @@ void play(const struct script *script, const struct scenario *test, enum play_fa
 		if (!router_start(&p.router, why))
 			play_failed(&p, test->file, test->line, why);
 		router_join(&p.router);
+		out->compared = p.router.worker.stats.xml_checked;
 	}
 	play_free(&p);
 }

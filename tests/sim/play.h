@@ -30,6 +30,7 @@ struct play_result {
 	bool sane; /* and afterwards nothing was left, and the router served a new peer */
 	bool struck; /* the fault has come to pass */
 	bool exempt; /* the scenario wants no faults (`let faults no`) */
+	uint64_t compared; /* stanzas, by the canary */
 	char why[4096]; /* of the first that did not hold: where and what */
 };
 

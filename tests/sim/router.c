@@ -73,11 +73,15 @@ static bool config_make(struct router *r)
 {
 	static const char *const files[] = { "--routes", "routes", "--policy", "policy",
 		"--secret-file", "secrets" };
-	char *argv[ROUTER_FLAGS + 8];
+	char *argv[ROUTER_FLAGS + 10], *check = getenv("SIM_XML_CHECK");
 	int argc = 0;
 	bool ok;
 
 	argv[argc++] = "sluice";
+	if (check) { /* before the scenario's own flags, which win */
+		argv[argc++] = "--xml-check";
+		argv[argc++] = check;
+	}
 	for (unsigned i = 0; i < r->n_flags; i++)
 		argv[argc++] = r->flags[i];
 	for (unsigned i = 0; i < ARRAY_LEN(files); i += 2) {

@@ -7,6 +7,7 @@
 
 #include "core/base/mem.h"
 #include "tests/sim/clock.h"
+#include "tests/sim/misread.h"
 #include "tests/sim/names.h"
 #include "tests/sim/play_impl.h"
 
@@ -381,6 +382,22 @@ static enum outcome do_fail(struct play *p, struct span args, char why[TEXT_WHY]
 	return failed(why, "no such fault: %.*s", (int)what.n, what.p);
 }
 
+/* misread TEXT as SEEN, both with blanks; alone: no more */
+static enum outcome do_misread(struct play *p, struct span args, char why[TEXT_WHY])
+{
+	static const char as[] = " as ";
+	const char *at = args.n ? memmem(args.p, args.n, as, sizeof(as) - 1) : NULL;
+	struct span text = args, seen = SPAN_NONE;
+
+	(void)p;
+	if (at) {
+		text.n = (size_t)(at - args.p);
+		seen = span_skip(args, text.n + sizeof(as) - 1);
+	}
+	return sim_misread(text, seen) ? STEP_DONE
+				       : failed(why, "misread TEXT as SEEN, of one length");
+}
+
 /* -- the language -- */
 
 static enum outcome do_let(struct play *p, struct span args, char why[TEXT_WHY])
@@ -428,6 +445,7 @@ static const struct {
 	{ "peer", LATE, do_peer },
 	{ "link", LATE, do_link },
 	{ "fail", LATE, do_fail },
+	{ "misread", LOOKS, do_misread },
 	{ "refused", LOOKS, do_refused },
 	{ "asked", LOOKS, do_asked },
 	{ "time", LOOKS, do_time },

@@ -227,6 +227,24 @@ Test(config, choices_are_in_the_order_of_their_enums)
 	config_free(&c);
 }
 
+Test(config, one_stanza_of_so_many)
+{
+	static const struct {
+		const char *value;
+		uint64_t every;
+	} rows[] = { { "off", 0 }, { "all", 1 }, { "1", 1 }, { "2", 2 }, { "10K", 10240 },
+		{ "1000000", 1000000 } };
+
+	cr_assert_eq(PARSE(BASE), CONFIG_RUN);
+	cr_expect_eq(c.xml_check, 0);
+	config_free(&c);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cr_assert_eq(PARSE(BASE, "--xml-check", rows[i].value), CONFIG_RUN);
+		cr_expect_eq(c.xml_check, rows[i].every, "%s", rows[i].value);
+		config_free(&c);
+	}
+}
+
 Test(config, the_last_of_two_wins)
 {
 	cr_assert_eq(PARSE(BASE, "--drain-ms", "1", "--routes=r2", "--drain-ms=2"), CONFIG_RUN);
@@ -340,6 +358,14 @@ static const struct {
 		"sluice: --log-level 'verbose': allowed: error, warn, info or debug\n" },
 	{ { "--log-format", "JSON" }, "sluice: --log-format 'JSON': allowed: text or json\n" },
 	{ { "--pair-check", "off" }, "sluice: --pair-check 'off': allowed: strict or sender\n" },
+	{ { "--xml-check", "0" },
+		"sluice: --xml-check '0': allowed: off, all, or N from 1 to 1000000: one of N\n" },
+	{ { "--xml-check", "1000001" },
+		"sluice: --xml-check '1000001': allowed: off, all, or N from 1 to 1000000: one of N\n" },
+	{ { "--xml-check", "1M" },
+		"sluice: --xml-check '1M': allowed: off, all, or N from 1 to 1000000: one of N\n" },
+	{ { "--xml-check", "on" },
+		"sluice: --xml-check 'on': allowed: off, all, or N from 1 to 1000000: one of N\n" },
 	{ { "--name", "" }, "sluice: --name '': needs a value: a domain name\n" },
 	{ { "--name", "192.0.2.1" }, "sluice: --name '192.0.2.1': allowed: a domain name\n" },
 	{ { "--listen", "5269" },
