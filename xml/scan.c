@@ -110,6 +110,8 @@ enum scan_result scan(struct scan *s, const char *p, size_t n, struct frame *f)
 		r.w = &fresh;
 		work_begin(&fresh, s);
 	}
+	if (r.w->pos > max) /* max was lowered behind it */
+		return too_big(s);
 	step = s->machine(&r);
 	if (step != STEP_MORE)
 		return finish(&r, step);

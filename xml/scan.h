@@ -112,6 +112,7 @@ const char *scan_loops(void);
 /* NULL when there is no memory. max: bytes of one depth-1 element (header: LIMIT_HEADER). */
 struct scan *scan_new(uint32_t max);
 void scan_free(struct scan *s);
+/* Holds for the item that is being read as well, however much of it is there. */
 void scan_set_max(struct scan *s, uint32_t max);
 
 enum scan_result scan(struct scan *s, const char *p, size_t n, struct frame *f);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Feeds a scanner as a worker would: the bytes arrive in pieces, and each call
- * gets what has arrived of the current item in another buffer, of exactly n +
- * SCAN_PAD bytes, so that AddressSanitizer sees every read too far. What the
- * scanner says is written down as text, to be compared between ways of cutting.
+ * gets what has arrived of the current item at another place, with exactly
+ * SCAN_PAD bytes between it and memory that cannot be read. What the scanner says
+ * is written down as text, to be compared between ways of cutting.
  */
 #ifndef TEST_FEED_H
 #define TEST_FEED_H
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/unit/xml/guard.h"
 #include "xml/scan.h"
 
 #define HEADER                                                                                     \
@@ -71,19 +72,15 @@ static inline struct frame feed_keep(const struct frame *f, const char *p)
 	return g;
 }
 
-/* One call, in a buffer of its own. */
+/* One call, at a place of its own until guard_free(*place); *f points there. */
 static inline enum scan_result feed_call(struct scan *s, const char *p, size_t n, struct frame *f,
-	char **buf)
+	char **place)
 {
 	static const char pads[] = { '<', '>', '\0', 'a', '\'', ']', ' ', '\xc3', '\xa9' };
 	static unsigned turn;
 
-	*buf = malloc(n + SCAN_PAD);
-	cr_assert(*buf);
-	if (n)
-		memcpy(*buf, p, n);
-	memset(*buf + n, pads[turn++ % sizeof(pads)], SCAN_PAD);
-	return scan(s, *buf, n, f);
+	*place = guard_place(p, n, SCAN_PAD, pads[turn++ % sizeof(pads)]);
+	return scan(s, *place, n, f);
 }
 
 /* The first piece has `first` bytes, each later one `then`. */
@@ -96,8 +93,8 @@ static inline struct feed feed_run(struct scan *s, const char *p, size_t n, size
 
 	for (;;) {
 		struct frame f;
-		char *buf;
-		enum scan_result r = feed_call(s, p + at, out.arrived - at, &f, &buf);
+		char *place;
+		enum scan_result r = feed_call(s, p + at, out.arrived - at, &f, &place);
 
 		if (r == SCAN_SPACE)
 			space += f.len;
@@ -106,14 +103,14 @@ static inline struct feed feed_run(struct scan *s, const char *p, size_t n, size
 			space = 0;
 		}
 		if (r == SCAN_FRAME || r == SCAN_HEADER || r == SCAN_CLOSE) {
-			cr_assert(f.p == buf && f.len && f.len <= out.arrived - at);
+			cr_assert(f.p == place && f.len && f.len <= out.arrived - at);
 			feed_note(log, at, r, &f);
 		}
 		if (r == SCAN_FRAME) {
 			out.frames++;
 			out.last = feed_keep(&f, p + at);
 		}
-		free(buf);
+		guard_free(place, out.arrived - at, SCAN_PAD);
 		if (r == SCAN_MORE && out.arrived == n)
 			break;
 		if (r == SCAN_MORE) {

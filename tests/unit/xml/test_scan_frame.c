@@ -143,6 +143,8 @@ Test(scan_frame, addresses)
 		{ "<iq\n to = 'x' xmlns:p='u' p:from='y' from2='z'/>", NULL, "x", NULL, NULL, 4,
 			false },
 		{ "<iq db:to='x' xml:id='y'/>", NULL, NULL, NULL, NULL, 2, false },
+		/* its key is that of "to" */
+		{ "<iq _ych3YJ.qgp6zh3e='x'/>", NULL, NULL, NULL, NULL, 1, false },
 		{ "<iq to='x'><a from='q' id='r'/></iq>", NULL, "x", NULL, NULL, 1, false },
 		{ "<iq from='v.test&#47;x@e.test'/>", "v.test&#47;x@e.test", NULL, NULL, NULL, 1,
 			true },
@@ -280,13 +282,13 @@ static struct scan *open_root(const char *header)
 {
 	struct scan *s = scan_new(MAX);
 	struct frame f;
-	char *buf;
+	char *place;
 	size_t n = strlen(header);
 
 	for (size_t have = 1; have <= n; have++) {
-		enum scan_result r = feed_call(s, header, have, &f, &buf);
+		enum scan_result r = feed_call(s, header, have, &f, &place);
 
-		free(buf); /* the scanner must have a copy of its own */
+		guard_free(place, have, SCAN_PAD); /* the scanner must have a copy of its own */
 		cr_assert_eq(r, have < n ? SCAN_MORE : SCAN_HEADER, "%s: %s", header,
 			scan_reason(s));
 	}
