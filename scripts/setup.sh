@@ -20,7 +20,7 @@ build_packages=(
 	autoconf automake libtool dpkg-dev ca-certificates openssl
 )
 test_packages=(
-	clang-format clang-tidy libclang-rt-14-dev libcriterion-dev libexpat1-dev
+	clang-format clang-tidy libclang-rt-14-dev llvm-14 afl++ libcriterion-dev libexpat1-dev
 	python3 python3-pytest python3-slixmpp valgrind
 	prosody lua-unbound ejabberd erlang-base jabberd2 unbound
 	libwolfssl-dev

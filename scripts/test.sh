@@ -3,7 +3,7 @@
 #
 # Sets up, builds and runs every test, and closes with "N passed, N failed".
 #
-#   scripts/test.sh          release, sanitizers, clang's warnings, interoperability
+#   scripts/test.sh          release, sanitizers, fuzz targets, clang's warnings, interoperability
 #   scripts/test.sh --fast   release build and unit tests only
 set -euo pipefail
 
@@ -56,6 +56,14 @@ broken_scanner() {
 	python3 scripts/break_scanner.py --junit "$reports/broken-scanner.xml" || true
 }
 
+# Every fuzz target for so many executions, the same ones each time. The long run is
+# scripts/fuzz.py without --runs.
+fuzz_runs() {
+	step "fuzz targets, $1 executions each"
+	reported+=("$reports/fuzz.xml")
+	python3 scripts/fuzz.py --runs "$1" --junit "$reports/fuzz.xml" || true
+}
+
 main() {
 	local fast=0 arg
 	for arg in "$@"; do
@@ -88,6 +96,7 @@ main() {
 		fi
 		broken_rules
 		broken_scanner
+		fuzz_runs 20000
 		build clang
 		interop_tests release
 		interop_tests debug

@@ -510,6 +510,11 @@ static const struct element *parse(struct element_parser *ep, const struct span 
 		*why = ep->why = no_memory;
 		return NULL;
 	}
+	/* Behind the root libxml2 takes one for the end and looks at nothing that follows. */
+	if (memchr(ep->doc, '\0', len)) {
+		*why = ep->why = "NUL";
+		return NULL;
+	}
 	doc_parse(ep, len);
 	*why = ep->why;
 	return ep->why ? NULL : &ep->root->e;

@@ -160,6 +160,18 @@ Test(element, refusals)
 }
 
 /* Names of namespaces are compared, not resolved: RFC 3986 has no say (T-P3). */
+/* libxml2 takes a NUL behind the root for the end of the document, whatever follows it. */
+Test(element, nul_does_not_end)
+{
+	struct element_parser *ep = element_parser_new();
+	const char *why = NULL;
+
+	cr_expect_null(element_parse(ep, SPAN_LIT(DECLS), SPAN_LIT("<a/></s>\0<b/>"), &why));
+	cr_expect_null(element_parse(ep, SPAN_LIT(DECLS), SPAN_LIT("<a>\0</a>"), &why));
+	cr_expect_null(element_parse_header(ep, SPAN_LIT("<a/>\0<b>"), &why));
+	element_parser_free(ep);
+}
+
 Test(element, namespace_names_need_not_be_uris)
 {
 	static const char *const rows[] = {
