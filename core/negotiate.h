@@ -49,7 +49,8 @@ const char *header_shape(const struct element *e, const struct scan *scan, const
 /* "1.0" and the like. False: no number. */
 bool version_parse(struct span s, unsigned *major, unsigned *minor);
 
-/* Our header. id: p == NULL for the initiating side; versioned: with version='1.0' and xml:lang. */
+/* Our header. id: p == NULL for the initiating side; versioned: with version='1.0' and xml:lang, so
+ * not for a stream on which stanzas leave: those without a language would get this one (8.6). */
 void header_write(struct writer *w, struct span from, struct span to, struct span id,
 	bool versioned);
 

@@ -3,15 +3,17 @@
 
 #include "core/base/log.h"
 #include "core/component.h"
+#include "core/forward.h"
 #include "core/inbound.h"
-#include "core/splice.h"
-#include "core/stanza.h"
 #include "core/worker.h"
 #include "dialback/receive.h"
 
 /* A source that fed another route this recently is not paused for one that is full: that would
  * hold up its other pairs. */
 #define MIXED_MS 1000
+
+_Static_assert(FORWARD_ROOM <= BOUNCE_MAX, "the worker's scratch has room for two addresses");
+_Static_assert(FORWARD_GROWTH <= BOUNCE_MAX, "what was longer than it came can be read again");
 
 static const char parsers_differ[] = "two parsers of this router do not read it alike";
 
@@ -236,66 +238,15 @@ static struct route *pair_route(struct inbound *in, const struct frame *f, struc
 	return p->route;
 }
 
-/* Bytes that the next parser might refuse, and with them the stream of everybody: names of the
- * fifth edition of XML only, content namespaces that cannot be cut out. */
-#define FRAME_UNSAFE (FRAME_NAME_5E | FRAME_NS_OVERFLOW)
-
-/* Faults of the stanza itself that go back to its sender. False: it was answered. */
-static bool stanza_sound(struct worker *w, const struct frame *f, const struct jid *from,
+/* Faults of the stanza itself go back to its sender. False: it was answered. */
+static bool stanza_sound(struct worker *w, const struct splice *edits, const struct jid *from,
 	const struct jid *to)
 {
-	static const char *const iq[] = { "get", "set", "result", "error" };
+	const struct forward_fault *fault = forward_fault(edits, from, to);
 
-	if (unlikely(f->flags & FRAME_UNSAFE)) {
-		router_bounce(w, f, STANZA_POLICY_VIOLATION,
-			"names or namespaces in it that other servers cannot read");
-		return false;
-	}
-	if (f->kind == FRAME_IQ && !stanza_type_is(f, iq, ARRAY_LEN(iq))) {
-		router_bounce(w, f, STANZA_BAD_REQUEST, "an iq needs a type that exists");
-		return false;
-	}
-	if (unlikely(!jid_parts_valid(from) || !jid_parts_valid(to))) {
-		router_bounce(w, f, STANZA_JID_MALFORMED,
-			"a localpart or resource that addresses cannot have");
-		return false;
-	}
-	return true;
-}
-
-static void splice_common(struct splice *s, const struct frame *f, const struct scan *scan,
-	struct span lang)
-{
-	splice_init(s, f);
-	splice_lang(s, lang);
-	if (unlikely(f->root_prefixes))
-		splice_prefixes(s, scan);
-	if (unlikely(f->n_redeclared))
-		splice_content_ns(s);
-}
-
-/* A canonical address as the value of an attribute, into the worker's scratch. */
-static struct span address_value(struct writer *w, const struct address *a)
-{
-	char text[ADDRESS_TEXT];
-	size_t start = w->n;
-
-	writer_value(w, address_text(a, text));
-	return span_of(w->p + start, w->n - start);
-}
-
-/*
- * The addresses are not in the spelling that backends compare with. Undecoded ones lose nothing
- * but the domain's spelling; decoded ones are written anew as a whole (T-G32).
- */
-static void splice_addresses(struct splice *s, struct worker *w, const struct frame *f,
-	const struct address *from, const struct address *to)
-{
-	struct writer out = WRITER(w->scratch);
-
-	splice_value(s, f->from, address_value(&out, from));
-	splice_value(s, f->to, address_value(&out, to));
-	BUG_ON(out.overflow);
+	if (unlikely(fault))
+		router_bounce(w, edits->f, fault->error, fault->why);
+	return !fault;
 }
 
 /* The decision for a stanza whose pair the table does not know by this spelling (8.3). */
@@ -303,6 +254,7 @@ static void outside_undecided(struct inbound *in, const struct frame *f, struct 
 	const struct address *from, const struct address *to)
 {
 	struct span sender = domain_span(&from->domain), target = domain_span(&to->domain);
+	struct writer room = WRITER(in->s.w->scratch);
 	const struct host *host;
 	struct splice edits;
 	struct route *r;
@@ -325,7 +277,8 @@ static void outside_undecided(struct inbound *in, const struct frame *f, struct 
 		return;
 	}
 	STATS_INC(&in->s.w->stats, stanzas_in);
-	if (!stanza_sound(in->s.w, f, &from->jid, &to->jid))
+	forward_begin(&edits, f, in->s.scan, lang_span(&in->lang));
+	if (!stanza_sound(in->s.w, &edits, &from->jid, &to->jid))
 		return;
 	if (!p &&
 		(in->s.w->config->pair_check == PAIR_CHECK_STRICT ||
@@ -337,8 +290,7 @@ static void outside_undecided(struct inbound *in, const struct frame *f, struct 
 	r = p ? pair_route(in, f, p) : target_route(in->s.w, f, target);
 	if (!r)
 		return;
-	splice_common(&edits, f, in->s.scan, lang_span(&in->lang));
-	splice_addresses(&edits, in->s.w, f, from, to);
+	forward_addresses(&edits, &room, from, to);
 	forward_outside(in, f, r, &edits);
 }
 
@@ -388,16 +340,15 @@ void router_from_outside(struct inbound *in, const struct frame *f)
 		return;
 	}
 	STATS_INC(&in->s.w->stats, stanzas_in);
-	if (!stanza_sound(in->s.w, f, &from, &to))
+	forward_begin(&edits, f, in->s.scan, lang_span(&in->lang));
+	if (!stanza_sound(in->s.w, &edits, &from, &to))
 		return;
 	r = pair_route(in, f, hit.pair);
 	if (unlikely(!r))
 		return;
-	splice_common(&edits, f, in->s.scan, lang_span(&in->lang));
-	if (unlikely(!hit.canonical)) {
-		splice_value(&edits, from.domain, pair_from(in->pairs, hit.pair));
-		splice_value(&edits, to.domain, pair_to(in->pairs, hit.pair));
-	}
+	if (unlikely(!hit.canonical))
+		forward_domains(&edits, &from, pair_from(in->pairs, hit.pair), &to,
+			pair_to(in->pairs, hit.pair));
 	forward_outside(in, f, r, &edits);
 }
 
@@ -461,6 +412,7 @@ void router_from_backend(struct component *c, const struct frame *f)
 	struct worker *w = c->s.w;
 	const struct backend *own = registry_backend_named(w->hosting->registry, c->backend);
 	const struct host *host;
+	struct writer room = WRITER(w->scratch);
 	struct address from, to;
 	struct splice edits;
 	struct span pieces[SPLICE_PIECES];
@@ -478,7 +430,8 @@ void router_from_backend(struct component *c, const struct frame *f)
 		backend_overstepped(c, f, own);
 		return;
 	}
-	if (!stanza_sound(w, f, &from.jid, &to.jid))
+	forward_begin(&edits, f, c->s.scan, lang_span(&c->lang));
+	if (!stanza_sound(w, &edits, &from.jid, &to.jid))
 		return;
 	host = registry_find(w->hosting->registry, domain_span(&to.domain));
 	if (!host || host->kind != HOST_SERVED) {
@@ -489,8 +442,7 @@ void router_from_backend(struct component *c, const struct frame *f)
 	r = route_to(w, f, host->backend);
 	if (!r)
 		return;
-	splice_common(&edits, f, c->s.scan, lang_span(&c->lang));
-	splice_addresses(&edits, w, f, &from, &to);
+	forward_addresses(&edits, &room, &from, &to);
 	if (route_stanza(r, pieces, splice_pieces(&edits, pieces), false, &full) == ROUTE_FULL)
 		router_bounce(w, f, STANZA_RESOURCE_CONSTRAINT,
 			"too much is waiting for this domain");

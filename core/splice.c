@@ -58,6 +58,7 @@ unsigned splice_pieces(const struct splice *s, struct span pieces[SPLICE_PIECES]
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct splice_edit *e = &s->edit[i];
 
+		BUG_ON(e->off < at);
 		if (e->off > at)
 			pieces[n++] = span_of(f->p + at, e->off - at);
 		if (e->insert.n > 0)

@@ -20,6 +20,7 @@ struct splice_edit {
 	struct span insert;
 };
 
+/* What goes in behind the element's name is added before the cuts, one of which may begin there. */
 struct splice {
 	const struct frame *f;
 	unsigned n;
