@@ -29,7 +29,8 @@ PRESET = {"libfuzzer": "fuzz", "afl": "afl"}
 
 # Share of the time, and the longest input. A scanner's states are reached by short ones.
 SHARE = {"diff": 5, "header": 2}
-LONGEST = {"address": 3200}
+LONGEST = {"address": 3200, "x509": 8192, "tls_hello": 20000}
+DICTIONARY = {"address": None, "tls_hello": None, "x509": "x509.dict"} # else XML's
 LONGEST_ELSE = 1200
 # A single allocation of more than this is a finding: inputs are small, bounds are named.
 LIMITS = ("-malloc_limit_mb=16", "-rss_limit_mb=1024", "-timeout=60")
@@ -75,13 +76,15 @@ def seed_folders(target):
 
 
 def dictionary(target):
-    return [] if target == "address" else ["-dict=tests/fuzz/xml.dict"]
+    name = DICTIONARY.get(target, "xml.dict")
+    return f"tests/fuzz/{name}" if name else None
 
 
 def libfuzzer(target, *options):
     """The command, but for the corpus."""
     longest = LONGEST.get(target, LONGEST_ELSE)
-    return [str(program("libfuzzer", target)), f"-max_len={longest}", *LIMITS, *dictionary(target),
+    return [str(program("libfuzzer", target)), f"-max_len={longest}", *LIMITS,
+            *([f"-dict={dictionary(target)}"] if dictionary(target) else []),
             f"-artifact_prefix={folder('findings', target)}/", "-print_final_stats=1", *options]
 
 
@@ -180,7 +183,7 @@ def start_afl(target, seconds):
     for place in (*seed_folders(target), folder("corpus", target)):
         for file in place.iterdir():
             shutil.copyfile(file, start / file.name)
-    words = ["-x", "tests/fuzz/xml.dict"] if dictionary(target) else []
+    words = ["-x", dictionary(target)] if dictionary(target) else []
     command = ["afl-fuzz", "-i", start, "-o", out, "-V", seconds, "-m", "none", "-t", "2000",
                "-G", LONGEST.get(target, LONGEST_ELSE), *words, "--", program("afl", target)]
     env = {**os.environ, "AFL_NO_UI": "1", "AFL_SKIP_CPUFREQ": "1", "AFL_NO_AFFINITY": "1",

@@ -55,6 +55,18 @@
 #define LIMIT_CANDIDATES 16 /* addresses tried for one authority */
 #define LIMIT_VERIFY_PER_TURN 32 /* new verifications begun in one loop turn */
 
+/* -- certificates -- */
+#define LIMIT_CERT 65536 /* bytes of one */
+#define LIMIT_CERT_EXTENSIONS 64
+#define LIMIT_CERT_NAMES 1024 /* identifiers that are looked at */
+#define LIMIT_CERT_MAPPED 64 /* of them, XmppAddr that libidn2 has to bring into canonical form */
+#define LIMIT_CERT_FILE 262144 /* bytes of a file of --cert-dir */
+#define LIMIT_CERT_CACHE 1024 /* certificates of ours that a worker keeps loaded */
+
+/* -- SASL -- */
+#define LIMIT_SASL_FAILURES 3 /* of a stream, which ends with the last (RFC 6120 section 6.4.5) */
+#define LIMIT_AUTHZID (LIMIT_DOMAIN + 1) /* octets of an identity: a domain, a dot at its end */
+
 /* -- DNS -- */
 #define LIMIT_DNS_WINDOW 100 /* questions in flight per worker */
 #define LIMIT_DNS_WAITING 65536 /* look-ups queued behind that window */
@@ -79,6 +91,17 @@
 #define LIMIT_TURN_BYTES 262144 /* input handled in one loop turn */
 #define LIMIT_TURN_COMPLETIONS 512
 #define LIMIT_PARK_MS 30000 /* stanzas kept for a destination that is down */
+
+/* -- TLS, per connection (net/tls.h) -- */
+#define LIMIT_TLS_TURN 8 /* steps of handshakes in one loop turn */
+#define LIMIT_TLS_STEP 32768 /* bytes of input that one step of a handshake takes */
+#define LIMIT_TLS_HANDSHAKE 131072 /* bytes of input of a whole handshake */
+#define LIMIT_TLS_HELLO 16384 /* bytes of a ClientHello whose server name is looked for */
+#define LIMIT_TLS_CERTS 9 /* certificates of a peer's chain that are kept */
+#define LIMIT_TLS_CHAIN 65536 /* bytes of them */
+#define LIMIT_TLS_KEEP 131072 /* bytes of ciphertext kept for a connection that is not read */
+#define LIMIT_TLS_SESSIONS 4096 /* sessions that a worker remembers to resume */
+#define LIMIT_TLS_IDENTITY 2048 /* bytes of the identity that a session is bound to */
 
 /* -- timers, milliseconds (7.5) -- */
 #define TIMEOUT_DNS_MS 5000 /* one try; two are made */
