@@ -6,14 +6,17 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/claims.h"
+#include "core/keyring.h"
 #include "core/negotiate.h"
 #include "core/stream.h"
 #include "core/worker.h"
+#include "net/tls.h"
 
 struct authlink {
 	struct stream s;
 	struct verify_link *link; /* NULL: the verifier has let go of it, or has been told */
 	bool up;
+	bool asked_tls; /* <starttls/> was sent */
 	unsigned foreign; /* elements that are no dialback, so far */
 	char *from, *to; /* of our header */
 };
@@ -80,18 +83,59 @@ static void authlink_header(struct stream *s, const struct element *e)
 		authlink_up(a); /* no features will follow */
 }
 
+static void authlink_no_tls(struct authlink *a, const char *why)
+{
+	authlink_lost(a, LOSS_TLS_REQUIRED);
+	stream_end(&a->s, why);
+}
+
+/* TLS is used whenever it is offered: unverified it keeps keys from those who only listen. */
 static void authlink_features(struct authlink *a, const struct element *e)
 {
 	const struct element *tls = element_child(e, NS_TLS, "starttls");
+	struct worker *w = a->s.w;
 
-	if (a->up)
-		return;
-	if (!tls || !element_child(tls, NULL, "required")) {
+	if (a->up || a->asked_tls)
+		return; /* features are sent once */
+	if (conn_tls(a->s.conn)) {
 		authlink_up(a);
+	} else if (tls && w->keyring) {
+		a->asked_tls = true;
+		stream_say(&a->s, SPAN_LIT("<starttls xmlns='" NS_TLS "'/>"));
+	} else if (tls && element_child(tls, NULL, "required")) {
+		authlink_no_tls(a, "the authoritative server insists on TLS, for which --cert-dir is missing");
+	} else if (w->config->verify_tls == VERIFY_TLS_REQUIRE) {
+		authlink_no_tls(a, "the authoritative server has no TLS, which --verify-tls requires");
+	} else {
+		authlink_up(a);
+	}
+}
+
+/* The answer to <starttls/>. */
+static void authlink_tls(struct authlink *a, const struct element *e)
+{
+	struct tls *t;
+
+	if (!a->asked_tls)
+		return;
+	a->asked_tls = false;
+	if (!element_is(e, NS_TLS, "proceed")) {
+		authlink_no_tls(a, "the authoritative server refused STARTTLS after offering it");
 		return;
 	}
-	authlink_lost(a, LOSS_TLS_REQUIRED);
-	stream_end(&a->s, "the authoritative server insists on TLS");
+	t = keyring_open(a->s.w->keyring, span_str(a->from), span_str(a->to), conn_peer(a->s.conn),
+		false);
+	if (t)
+		stream_secure(&a->s, SPAN_NONE, t);
+	else
+		stream_end(&a->s, "no memory for TLS");
+}
+
+static void authlink_secured(struct stream *s)
+{
+	tls_peer_forget(conn_tls(s->conn));
+	s->ops->open(s);
+	stream_set_timer(s, TIMEOUT_HEADER_MS);
 }
 
 static void authlink_error(struct authlink *a, const struct element *e)
@@ -147,6 +191,12 @@ static void authlink_frame(struct stream *s, const struct frame *f)
 
 	if (s->state != STREAM_OPEN)
 		return;
+	if (a->asked_tls && f->kind == FRAME_FOREIGN) {
+		e = stream_element(s, f);
+		if (e)
+			authlink_tls(a, e);
+		return;
+	}
 	if (f->kind != FRAME_DIALBACK && f->kind != FRAME_STREAM) {
 		STATS_INC(&s->w->stats, ignored_elements);
 		if (++a->foreign > LIMIT_UNKNOWN_ELEMENTS)
@@ -191,21 +241,11 @@ static const struct stream_ops authlink_ops = {
 	.frame = authlink_frame,
 	.open = authlink_open,
 	.connected = authlink_connected,
+	.secured = authlink_secured,
 	.ended = authlink_ended,
 	.closed = authlink_closed,
 	.timeout = authlink_timeout,
 };
-
-static char *try_dup(struct span s)
-{
-	char *copy = mem_try_alloc(s.n + 1);
-
-	if (copy) {
-		memcpy(copy, s.p, s.n);
-		copy[s.n] = '\0';
-	}
-	return copy;
-}
 
 /* What the claim is told says nothing about us: the operator has to hear it from here. */
 static void authlink_undialled(struct worker *w, const struct addr *to, int err)
@@ -232,8 +272,8 @@ bool authlink_dial(void *ctx, struct verify_link *link, const struct addr *to,
 		return false;
 	}
 	a->link = link;
-	a->from = try_dup(header_from);
-	a->to = try_dup(header_to);
+	a->from = mem_try_text(header_from.p, header_from.n);
+	a->to = mem_try_text(header_to.p, header_to.n);
 	if (a->from && a->to)
 		c = conn_dial(w->conns, to, &stream_conn_ops, NULL, w->now, &err);
 	if (c && stream_init(&a->s, w, c, &authlink_ops, LIMIT_STANZA_UNAUTH)) {

@@ -89,16 +89,21 @@ static void claims_ignore(struct inbound *in, const struct element *e, const cha
 
 /* -- db:result: the Receiving Server -- */
 
-static struct receive_facts facts_of(const struct hosting *h, struct span from, struct span to)
+static struct receive_facts facts_of(const struct inbound *in, struct span from, struct span to)
 {
+	const struct hosting *h = in->s.w->hosting;
 	struct policy_rule peer = policy_peer(h->policy, from);
 	struct policy_rule host = policy_host(h->policy, to);
 
+	const char *why;
+
 	return (struct receive_facts){
-		.tls_missing = peer.tls == TLS_REQUIRED || host.tls == TLS_REQUIRED,
+		.tls_missing = !inbound_is_secure(in) &&
+			(peer.tls == TLS_REQUIRED || host.tls == TLS_REQUIRED),
 		.from_hosted = hosting_serves(h, from),
 		.to_hosted = hosting_serves(h, to),
 		.blocked = peer.block || host.block,
+		.proven = inbound_proves(in, from, &why),
 		.need_strong = peer.require_strong || host.require_strong,
 	};
 }
@@ -195,19 +200,60 @@ static void refusal_log(const struct inbound *in, const struct request *rq,
 		LF_STR("condition", db_condition_name(step->condition)));
 }
 
+/* By the peer's certificate, without a question to anybody (rules 2.12 and 4.1). */
+static void pair_proven(struct inbound *in, struct span from, struct span to)
+{
+	char peer[ADDR_TEXT];
+
+	STATS_INC(&in->s.w->stats, pairs_valid);
+	STATS_INC(&in->s.w->stats, pairs_by_certificate);
+	if (pairs_count(in->pairs, PAIR_VALID) == 1)
+		inbound_proven(in);
+	if (!log_enabled(LOG_DEBUG))
+		return;
+	addr_format(conn_peer(in->s.conn), peer);
+	LOG(LOG_DEBUG, "pair-valid", "the peer's certificate proves the sender domain",
+		LF_STR("peer", peer), LF_SPAN("from", from), LF_SPAN("to", to));
+}
+
+void claims_proven(struct inbound *in, struct span from, struct span to)
+{
+	struct receive_facts facts = facts_of(in, from, to);
+	enum db_condition refusal = DB_ITEM_NOT_FOUND;
+	struct pair *p = NULL;
+	char peer[ADDR_TEXT];
+
+	if (to.n > 0 && !receive_forbidden(&facts, &refusal))
+		p = pairs_add(in->pairs, from, to, in->s.w->now);
+	if (p && p->state == PAIR_VERIFYING)
+		verifier_cancel(in->s.w->verifier, p->claim);
+	if (p && p->state != PAIR_VALID) {
+		pairs_set_state(in->pairs, p, PAIR_VALID);
+		pair_proven(in, from, to);
+	}
+	if (p)
+		return;
+	addr_format(conn_peer(in->s.conn), peer);
+	LOG(LOG_WARN, "pair-refused", "registry or policy does not permit it", LF_STR("peer", peer),
+		LF_SPAN("from", from), LF_SPAN("to", to),
+		LF_STR("condition", db_condition_name(refusal)));
+}
+
 static void result_request(struct inbound *in, const struct request *rq)
 {
 	struct span key = span_trim(rq->e->text);
-	struct receive_facts facts = facts_of(in->s.w->hosting, domain_span(&rq->from),
-		domain_span(&rq->to));
+	struct receive_facts facts = facts_of(in, domain_span(&rq->from), domain_span(&rq->to));
 	struct pair *known = pairs_get(in->pairs, domain_span(&rq->from), domain_span(&rq->to));
 	struct span pending = known && known->claim ? claim_key(known->claim) : SPAN_NONE;
+	bool was_valid = known && known->state == PAIR_VALID;
 	struct receive_step step = receive_request(in->pairs, domain_span(&rq->from),
 		domain_span(&rq->to), key, pending, &facts, in->s.w->now);
 
 	STATS_INC(&in->s.w->stats, claims);
 	switch (step.action) {
 	case RECEIVE_VALID:
+		if (!was_valid)
+			pair_proven(in, domain_span(&rq->from), domain_span(&rq->to));
 		result_answer(in, rq->raw_from, rq->raw_to, "valid", 0);
 		break;
 	case RECEIVE_INVALID:
@@ -272,11 +318,11 @@ static void claim_log(const struct inbound *in, const struct claim *c, enum veri
 static bool claim_forbidden(struct inbound *in, const struct claim *c)
 {
 	struct worker *w = in->s.w;
-	struct receive_facts facts = facts_of(w->hosting, claim_from(c), claim_to(c));
+	struct receive_facts facts = facts_of(in, claim_from(c), claim_to(c));
 	enum db_condition refusal;
 	char peer[ADDR_TEXT];
 
-	if (facts.need_strong)
+	if (facts.need_strong && !facts.proven)
 		refusal = DB_NOT_AUTHORIZED;
 	else if (!receive_forbidden(&facts, &refusal))
 		return false;

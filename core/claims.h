@@ -16,6 +16,10 @@ void claims_element(struct inbound *in, const struct frame *f);
  * False: too many within an hour for a stream that has proven nothing (rule 2.11). */
 bool claims_unsolicited(struct stream *s, const struct element *e, const char *why);
 
+/* The sender has proven itself without a key (SASL EXTERNAL): the pair is VALID, if registry and
+ * policy permit it. */
+void claims_proven(struct inbound *in, struct span from, struct span to);
+
 /* verify_ops.done; ctx is the worker. */
 void claims_done(void *ctx, struct claim *c, enum verify_outcome outcome,
 	const struct addr *authority);

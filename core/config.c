@@ -18,6 +18,7 @@
 /* -- the table -- */
 
 static const char *const tls_names[] = { "required", "optional", "off", NULL };
+static const char *const verify_tls_names[] = { "prefer", "require", NULL };
 static const char *const pair_check_names[] = { "strict", "sender", NULL };
 static const char *const invalid_names[] = { "rfc3920", "xep-0.6", "xep-1.1", "forbid", NULL };
 static const char *const format_names[] = { "text", "json", NULL };
@@ -64,6 +65,10 @@ static const struct flag table[] = {
 		.group = G_LISTEN,
 		.when = "Where other servers connect. Change it to listen on some addresses only, or "
 			"behind a forwarder on another port." },
+	{ "listen-tls", FLAG_LISTEN, "ADDR:PORT", LIST(listen_tls), .absent = "off", .min = 5270,
+		.group = G_LISTEN,
+		.when = "Where other servers connect with TLS from the first byte (XEP-0368). Name it in "
+			"_xmpps-server._tcp records; needs --cert-dir." },
 	{ "component-listen", FLAG_LISTEN, "ADDR:PORT", LIST(component_listen), .absent = "off",
 		.min = 5347, .group = G_LISTEN,
 		.when = "Where backends log in as components (XEP-0114). Needed for every backend "
@@ -106,9 +111,28 @@ static const struct flag table[] = {
 			"several nodes, and to keep dialback going across a restart. Mode 600." },
 	{ "tls", FLAG_CHOICE, "required|optional|off", FIELD(tls), .initial = "required",
 		.choices = tls_names, .group = G_PROOF,
-		.when = "TLS on streams with other servers. This build has no TLS engine yet: required "
-			"and optional are refused, and --tls off must be said so that nobody takes "
-			"clear text for protection." },
+		.when = "TLS on streams with other servers: required, no domain is proven without it; "
+			"optional, it is offered and used when the peer can; off, streams are in clear "
+			"text. The policy file changes it for single domains. All but off need "
+			"--cert-dir." },
+	{ "cert-dir", FLAG_PATH, "DIR", FIELD(cert_dir), .absent = "none", .group = G_PROOF,
+		.when = "Certificates of the hosted domains, one PEM file each with chain and key, mode "
+			"600. SIGHUP reads it again." },
+	{ "ca-file", FLAG_PATH, "FILE", FIELD(ca_file), .absent = "the system's",
+		.group = G_PROOF,
+		.when = "Trust anchors, PEM: whose certificates prove a domain. SIGHUP reads it again." },
+	{ "crl-file", FLAG_PATH, "FILE", FIELD(crl_file), .absent = "none", .group = G_PROOF,
+		.when = "Lists of revoked certificates, PEM, of the anchors that publish them. SIGHUP reads "
+			"it again." },
+	{ "require-strong", FLAG_SWITCH, NULL, FIELD(require_strong), .absent = "off",
+		.group = G_PROOF,
+		.when = "Only a certificate proves a domain; a dialback key is not enough. Refuses the many "
+			"servers whose certificate does not fit; the policy file asks it of single "
+			"domains." },
+	{ "verify-tls", FLAG_CHOICE, "prefer|require", FIELD(verify_tls), .initial = "prefer",
+		.choices = verify_tls_names, .group = G_PROOF,
+		.when = "TLS towards the authoritative servers that are asked about keys: prefer, where it is "
+			"offered; require, a server without it proves no key." },
 	{ "pair-check", FLAG_CHOICE, "strict|sender", FIELD(pair_check), .initial = "strict",
 		.choices = pair_check_names, .group = G_PROOF,
 		.when = "strict: a stanza needs a proven pair of sender and target domain; sender: a "
@@ -219,11 +243,12 @@ static bool refuse(const struct parse *ps, const struct setting *s, const char *
 	return false;
 }
 
-const char *config_tls_refused(enum tls_policy tls)
+const char *config_tls_refused(const struct config *c, enum tls_policy tls)
 {
-	if (tls == TLS_OFF)
+	if (tls == TLS_OFF || c->cert_dir)
 		return NULL;
-	return "this build has no TLS engine yet; only off works, and streams are in clear text then";
+	return "TLS needs certificates: name their directory with --cert-dir, or say --tls off, and "
+	       "streams are in clear text";
 }
 
 /* Reachable from other networks than the provider's own. */
@@ -235,12 +260,7 @@ static bool is_exposed(const struct addr *a)
 static bool setting_note(struct parse *ps, const struct setting *s)
 {
 	struct config *c = ps->c;
-	const char *why = NULL;
 
-	if (s->flag->at == offsetof(struct config, tls) && s->level != LEVEL_DEFAULT)
-		why = config_tls_refused(c->tls);
-	if (why)
-		return refuse(ps, s, "%s", why);
 	if (s->flag->at == offsetof(struct config, component_listen) && !ps->exposed.flag &&
 		is_exposed(&c->component_listen[c->n_component_listen - 1]))
 		ps->exposed = *s;
@@ -368,7 +388,10 @@ static bool file_apply(struct parse *ps, struct lines *l)
 /* Listener number i, those of components behind the others. */
 static const struct addr *listener_at(const struct config *c, unsigned i)
 {
-	return i < c->n_listen ? &c->listen[i] : &c->component_listen[i - c->n_listen];
+	if (i < c->n_listen)
+		return &c->listen[i];
+	i -= c->n_listen;
+	return i < c->n_listen_tls ? &c->listen_tls[i] : &c->component_listen[i - c->n_listen_tls];
 }
 
 /* The kernel would share connections out between two listeners without a word. */
@@ -377,7 +400,7 @@ static bool listeners_distinct(const struct parse *ps)
 	const struct config *c = ps->c;
 	char text[ADDR_TEXT];
 
-	for (unsigned i = 0; i < c->n_listen + c->n_component_listen; i++) {
+	for (unsigned i = 0; i < c->n_listen + c->n_listen_tls + c->n_component_listen; i++) {
 		const struct addr *a = listener_at(c, i);
 
 		for (unsigned j = 0; j < i && a->port; j++) {
@@ -386,7 +409,7 @@ static bool listeners_distinct(const struct parse *ps)
 			addr_format(a, text);
 			fprintf(ps->err,
 				"sluice: two listeners are to have the address %s "
-				"(--listen, --component-listen)\n",
+				"(--listen, --listen-tls, --component-listen)\n",
 				text);
 			return false;
 		}
@@ -394,12 +417,29 @@ static bool listeners_distinct(const struct parse *ps)
 	return true;
 }
 
+static bool tls_agree(struct parse *ps)
+{
+	const struct config *c = ps->c;
+	const struct setting *tls = parse_last(ps, flag_find(&flags, SPAN_LIT("tls")));
+	const char *why = config_tls_refused(c, c->tls);
+
+	if (c->n_listen_tls && !c->cert_dir) {
+		fputs("sluice: --listen-tls: needs --cert-dir\n", ps->err);
+		return false;
+	}
+	if (!why || c->check)
+		return true;
+	if (tls->level != LEVEL_DEFAULT)
+		return refuse(ps, tls, "%s", why);
+	fprintf(ps->err, "sluice: --tls is %s by default: %s\n", tls_names[c->tls], why);
+	return false;
+}
+
 static bool parse_agree(struct parse *ps)
 {
 	const struct config *c = ps->c;
 	const struct setting *queue = parse_last(ps, flag_find(&flags, SPAN_LIT("queue-bytes")));
 	const struct setting *budget = parse_last(ps, flag_find(&flags, SPAN_LIT("mem-budget")));
-	const struct setting *tls = parse_last(ps, flag_find(&flags, SPAN_LIT("tls")));
 
 	if (c->queue_bytes < c->max_stanza)
 		return refuse(ps, queue,
@@ -423,12 +463,7 @@ static bool parse_agree(struct parse *ps)
 			ps->err);
 		return false;
 	}
-	if (!c->check && tls->level == LEVEL_DEFAULT && config_tls_refused(c->tls)) {
-		fprintf(ps->err, "sluice: --tls is %s by default, but %s: say --tls off\n",
-			tls_names[c->tls], config_tls_refused(c->tls));
-		return false;
-	}
-	return true;
+	return tls_agree(ps);
 }
 
 /* -- all together -- */

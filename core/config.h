@@ -16,18 +16,24 @@
 #include "net/resolve.h"
 
 enum tls_policy { TLS_REQUIRED, TLS_OPTIONAL, TLS_OFF };
+enum verify_tls { VERIFY_TLS_PREFER, VERIFY_TLS_REQUIRE };
 enum pair_check { PAIR_CHECK_STRICT, PAIR_CHECK_SENDER };
 
 struct config {
 	char *name; /* the router's own domain, canonical */
 	struct addr *listen;
 	unsigned n_listen;
+	struct addr *listen_tls;
+	unsigned n_listen_tls;
 	struct addr *component_listen;
 	unsigned n_component_listen;
 	bool backend_public; /* component_listen may be reachable from everywhere */
 	char *routes; /* path of the registry; NULL only with `check` */
 	char *policy; /* path, or NULL */
 	char *secret_file; /* path, or NULL: random */
+	char *cert_dir; /* path, or NULL: no TLS */
+	char *ca_file; /* path, or NULL: the system's anchors */
+	char *crl_file; /* path, or NULL */
 	struct addr *dns;
 	unsigned n_dns;
 	struct resolve_fixed *peer;
@@ -39,6 +45,8 @@ struct config {
 	struct addr_ports *deny_port;
 	unsigned n_deny_port;
 	enum tls_policy tls;
+	bool require_strong;
+	enum verify_tls verify_tls;
 	enum pair_check pair_check;
 	enum invalid_policy invalid_policy;
 	uint64_t workers;
@@ -58,15 +66,15 @@ enum config_result {
 };
 
 /*
- * argv as main() got it. Fills *c with defaults first. With --check a missing --routes and the
- * default of --tls are let through: diag_check() reports them. config_free() is harmless after any
+ * argv as main() got it. Fills *c with defaults first. With --check a missing --routes and a
+ * missing --cert-dir are let through: diag_check() reports them. config_free() is harmless after any
  * result.
  */
 enum config_result config_parse(struct config *c, int argc, char **argv, FILE *out, FILE *err);
 void config_free(struct config *c);
 
-/* What --tls or a policy's tls= may say in this build. NULL: it may; else why not, in words. */
-const char *config_tls_refused(enum tls_policy tls);
+/* What --tls or a policy's tls= may say with this configuration. NULL: it may; else why not. */
+const char *config_tls_refused(const struct config *c, enum tls_policy tls);
 
 /* What may be dialled, by the flags; own: our own addresses, which must outlive the result as c must. */
 struct resolve_rules config_rules(const struct config *c, const struct addr *own, unsigned n_own);

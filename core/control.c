@@ -289,6 +289,7 @@ int control_run(const struct config *c)
 	if (!hosting) {
 		fprintf(stderr, "sluice: %s\n", why);
 	} else if (!addresses_free(c->listen, c->n_listen, "--listen") ||
+		!addresses_free(c->listen_tls, c->n_listen_tls, "--listen-tls") ||
 		!addresses_free(c->component_listen, c->n_component_listen, "--component-listen")) {
 		hosting_release(hosting);
 		code = EX_UNAVAILABLE;

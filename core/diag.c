@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "core/base/mem.h"
+#include "core/keyring.h"
 #include "core/lines.h"
 #include "core/policy.h"
 #include "core/registry.h"
@@ -153,12 +154,27 @@ static void check_scanner(struct report *r)
 
 /* -- the configuration -- */
 
+static void check_certificates(struct report *r, const struct config *c)
+{
+	char why[512];
+	struct credentials *k = credentials_load(c, false, why);
+
+	if (k)
+		say(r, FINE, "certificates", NULL, "%s: names covered: %u; trust anchors: %u",
+			c->cert_dir, credentials_names(k), credentials_anchors(k));
+	else
+		say(r, WRONG, "certificates", "docs/tls.md has what belongs there", "%s", why);
+	credentials_free(k);
+}
+
 static void check_tls(struct report *r, const struct config *c)
 {
-	const char *refused = config_tls_refused(c->tls);
+	const char *refused = config_tls_refused(c, c->tls);
 
 	if (refused)
-		say(r, WRONG, "TLS", "say --tls off", "--tls was not given, and %s", refused);
+		say(r, WRONG, "TLS", "--cert-dir DIR, or --tls off", "%s", refused);
+	else if (c->tls != TLS_OFF)
+		check_certificates(r, c);
 	else
 		say(r, NOTE, "TLS", NULL, "off: streams with other servers are in clear text");
 }
@@ -222,7 +238,7 @@ static void check_policy(struct report *r, const struct config *c)
 		say(r, FINE, "policy", NULL, "none: all domains alike");
 		return;
 	}
-	policy = policy_load(c->policy, c->tls, why);
+	policy = policy_load(c, why);
 	if (policy)
 		say(r, FINE, "policy", NULL, "%s", c->policy);
 	else

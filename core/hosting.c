@@ -3,31 +3,41 @@
 
 #include "core/base/mem.h"
 
+static void hosting_free(struct hosting *h)
+{
+	registry_free(h->registry);
+	policy_free(h->policy);
+	credentials_free(h->credentials);
+	mem_free(h);
+}
+
+static bool hosting_read(struct hosting *h, const struct config *c, char why[512])
+{
+	h->registry = registry_load(c->routes, why);
+	if (!h->registry)
+		return false;
+	h->policy = policy_load(c, why);
+	if (!h->policy)
+		return false;
+	if (c->cert_dir)
+		h->credentials = credentials_load(c, true, why);
+	return !c->cert_dir || h->credentials;
+}
+
 struct hosting *hosting_load(const struct config *c, unsigned users, char why[512])
 {
-	struct registry *registry = registry_load(c->routes, why);
-	struct policy *policy;
-	struct hosting *h;
+	struct hosting *h = mem_zalloc(sizeof(*h));
 
-	if (!registry)
-		return NULL;
-	policy = policy_load(c->policy, c->tls, why);
-	if (!policy) {
-		registry_free(registry);
-		return NULL;
-	}
-	h = mem_zalloc(sizeof(*h));
-	h->registry = registry;
-	h->policy = policy;
 	atomic_init(&h->users, users);
-	return h;
+	if (hosting_read(h, c, why))
+		return h;
+	hosting_free(h);
+	return NULL;
 }
 
 void hosting_release(struct hosting *h)
 {
 	if (!h || atomic_fetch_sub_explicit(&h->users, 1, memory_order_acq_rel) != 1)
 		return;
-	registry_free(h->registry);
-	policy_free(h->policy);
-	mem_free(h);
+	hosting_free(h);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Registry and policy as one immutable whole. SIGHUP builds a new one beside the
+ * Registry, policy and credentials as one immutable whole. SIGHUP builds a new one beside the
  * old; each worker takes it over between two turns and lets go of its old one;
  * the last to let go frees it. The count is touched at reloads only, never per
  * stanza. Any thread.
@@ -10,16 +10,18 @@
 
 #include <stdatomic.h>
 
+#include "core/keyring.h"
 #include "core/policy.h"
 #include "core/registry.h"
 
 struct hosting {
 	struct registry *registry;
 	struct policy *policy;
+	struct credentials *credentials; /* NULL: no --cert-dir, no TLS */
 	_Atomic unsigned users;
 };
 
-/* Loads both files. NULL on any error, with the message in `why`; users: references given. */
+/* Loads all of them. NULL on any error, with the message in `why`; users: references given. */
 struct hosting *hosting_load(const struct config *c, unsigned users, char why[512]);
 void hosting_release(struct hosting *h);
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/inbound.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/claims.h"
+#include "core/keyring.h"
 #include "core/negotiate.h"
 #include "core/router.h"
 #include "core/worker.h"
+#include "net/tls.h"
 
 static const struct stream_ops inbound_ops;
 
@@ -84,13 +87,17 @@ static void inbound_say_features(struct inbound *in, bool versioned)
 
 	if (!versioned)
 		return;
-	writer_lit(&w,
-		"<stream:features><dialback xmlns='urn:xmpp:features:dialback'><errors/>"
-		"</dialback><limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>");
-	writer_u64(&w, in->s.w->config->max_stanza);
-	writer_lit(&w, "</max-bytes><idle-seconds>");
-	writer_u64(&w, TIMEOUT_IDLE_IN_MS / 1000);
-	writer_lit(&w, "</idle-seconds></limits></stream:features>");
+	writer_lit(&w, "<stream:features>");
+	if (inbound_offer_proof(in, &w)) {
+		writer_lit(&w,
+			"<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>"
+			"<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>");
+		writer_u64(&w, in->s.w->config->max_stanza);
+		writer_lit(&w, "</max-bytes><idle-seconds>");
+		writer_u64(&w, TIMEOUT_IDLE_IN_MS / 1000);
+		writer_lit(&w, "</idle-seconds></limits>");
+	}
+	writer_lit(&w, "</stream:features>");
 	stream_say(&in->s, writer_span(&w));
 }
 
@@ -121,6 +128,28 @@ static const char *inbound_target_fault(struct inbound *in, const struct header 
 	return host->kind == HOST_GONE ? "host-gone" : NULL;
 }
 
+/* False: no memory. */
+static bool text_keep(char **to, const struct domain *d)
+{
+	mem_free(*to);
+	*to = d->len ? mem_try_text(d->text, d->len) : NULL;
+	return *to || d->len == 0;
+}
+
+/* Who has authenticated remains who it is (rule 1.6). */
+static const char *inbound_names_fault(struct inbound *in, const struct header *h,
+	const char **why)
+{
+	if (in->sasl.state == SASL_DONE && !span_is(domain_span(&h->from), in->from)) {
+		*why = "the header names another sender than the one that has authenticated";
+		return "invalid-from";
+	}
+	if (text_keep(&in->from, &h->from) && text_keep(&in->to, &h->to))
+		return NULL;
+	*why = "no memory for the header's names";
+	return "resource-constraint";
+}
+
 static void inbound_header(struct stream *s, const struct element *e)
 {
 	struct inbound *in = container_of(s, struct inbound, s);
@@ -130,6 +159,8 @@ static void inbound_header(struct stream *s, const struct element *e)
 
 	if (!fault)
 		fault = inbound_target_fault(in, &h, &why);
+	if (!fault)
+		fault = inbound_names_fault(in, &h, &why);
 	if (fault) {
 		inbound_say_header(in, span_str(s->w->config->name), domain_span(&h.from),
 			h.versioned);
@@ -145,15 +176,6 @@ static void inbound_header(struct stream *s, const struct element *e)
 
 /* -- elements -- */
 
-static void inbound_refuse_tls(struct stream *s)
-{
-	stream_say(s, SPAN_LIT("<failure xmlns='" NS_TLS "'/>"));
-	stream_end(s, "the peer asked for STARTTLS, which is off");
-	/* Nothing behind <starttls/> may be looked at, and the connection ends (rule 1.5). */
-	s->state = STREAM_GONE;
-	conn_close(s->conn, "the peer asked for STARTTLS, which is off");
-}
-
 /* Foreign elements are ignored for the sake of the other pairs, up to a bound (rule 1.9). */
 static void inbound_foreign(struct inbound *in, const struct frame *f)
 {
@@ -161,22 +183,13 @@ static void inbound_foreign(struct inbound *in, const struct frame *f)
 
 	if (!e)
 		return;
-	if (++in->foreign > LIMIT_UNKNOWN_ELEMENTS) {
+	if (++in->foreign > LIMIT_UNKNOWN_ELEMENTS)
 		stream_fail(&in->s, "unsupported-stanza-type", NULL,
 			"too many elements that are no stanzas");
-	} else if (element_is(e, NS_TLS, "starttls")) {
-		inbound_refuse_tls(&in->s);
-	} else if (element_is(e, NS_SASL, "auth")) {
-		char peer[ADDR_TEXT];
-
-		addr_format(conn_peer(in->s.conn), peer);
-		LOG(LOG_INFO, "sasl-refused", "the peer asked for SASL without TLS",
-			LF_STR("peer", peer));
-		stream_say(&in->s,
-			SPAN_LIT("<failure xmlns='" NS_SASL "'><encryption-required/></failure>"));
-	} else {
+	else if (element_is(e, NS_TLS, "starttls"))
+		inbound_starttls(in);
+	else if (!inbound_sasl(in, e))
 		STATS_INC(&in->s.w->stats, ignored_elements);
-	}
 }
 
 static void inbound_stream_element(struct inbound *in, const struct frame *f)
@@ -285,6 +298,8 @@ static void inbound_closed(struct stream *s, int err, const char *why)
 	char peer[ADDR_TEXT];
 
 	addr_format(conn_peer(s->conn), peer);
+	if (err == -EPROTO)
+		STATS_INC(&s->w->stats, tls_failed);
 	LOG(LOG_INFO, "inbound-closed", why, LF_STR("peer", peer), LF_INT("errno", -err),
 		LF_INT("pairs", pairs_count(in->pairs, PAIR_VALID)));
 	STATS_INC(&s->w->stats, streams_ended);
@@ -293,6 +308,9 @@ static void inbound_closed(struct stream *s, int err, const char *why)
 	list_del(&in->waiter.link);
 	list_del(&in->resume);
 	pairs_free(in->pairs);
+	identity_free(in->identity);
+	mem_free(in->from);
+	mem_free(in->to);
 	stream_release(s);
 	mem_free(in);
 }
@@ -302,6 +320,7 @@ static const struct stream_ops inbound_ops = {
 	.header = inbound_header,
 	.frame = inbound_frame,
 	.open = inbound_open,
+	.secured = inbound_secured,
 	.writable = inbound_writable,
 	.ended = inbound_ended,
 	.closed = inbound_closed,
@@ -350,29 +369,24 @@ static unsigned conns_reserve(const struct worker *w)
 	return part < LIMIT_CONNS_RESERVE ? part : LIMIT_CONNS_RESERVE;
 }
 
-bool inbound_accept(void *ctx, int fd, const struct addr *peer)
+static bool accept_any(struct worker *w, int fd, const struct addr *peer, struct tls *t)
 {
-	struct worker *w = ctx;
 	struct inbound *in;
 	struct conn *c;
 
-	if (w->draining) { /* it was accepted while the listeners closed */
-		close(fd);
-		return false;
-	}
 	/* The connection's user is set by stream_init: until then no callback can come. */
 	c = conn_adopt(w->conns, fd, peer, &stream_conn_ops, NULL);
 	if (!c || conns_count(w->conns) > conns_max(w->conns) - conns_reserve(w)) {
 		if (c)
 			conn_abort(c, 0, "refused");
 		inbound_refuse(w, peer, "the limit of connections is reached (--max-conns)");
-		return true;
+		return false;
 	}
 	if (!ipcount_take(w->unauthenticated, peer, w->config->max_unauth_per_ip)) {
 		inbound_refuse(w, peer,
 			"too many unauthenticated streams from one address (--max-unauth-per-ip)");
 		conn_abort(c, 0, "refused");
-		return true;
+		return false;
 	}
 	in = mem_try_zalloc(sizeof(*in));
 	if (!in || !inbound_start(in, w, c)) {
@@ -381,6 +395,37 @@ bool inbound_accept(void *ctx, int fd, const struct addr *peer)
 		mem_free(in);
 		conn_set_user(c, NULL);
 		conn_abort(c, -ENOMEM, "no memory");
+		return false;
 	}
+	if (t)
+		conn_secure(c, t);
+	return true;
+}
+
+bool inbound_accept(void *ctx, int fd, const struct addr *peer)
+{
+	struct worker *w = ctx;
+
+	if (w->draining) { /* it was accepted while the listeners closed */
+		close(fd);
+		return false;
+	}
+	(void)accept_any(w, fd, peer, NULL);
+	return true;
+}
+
+bool inbound_accept_tls(void *ctx, int fd, const struct addr *peer)
+{
+	struct worker *w = ctx;
+	struct tls *t = w->draining ? NULL : keyring_accept(w->keyring, SPAN_NONE);
+
+	if (!t) {
+		close(fd);
+		if (!w->draining)
+			inbound_refuse(w, peer, "no memory for TLS");
+		return !w->draining;
+	}
+	if (!accept_any(w, fd, peer, t))
+		tls_free(t);
 	return true;
 }

@@ -8,8 +8,10 @@
 #define SLUICE_CORE_INBOUND_H
 
 #include "core/negotiate.h"
+#include "core/sasl.h"
 #include "core/route.h"
 #include "core/stream.h"
+#include "dialback/identity.h"
 #include "dialback/pairs.h"
 #include "dialback/verify.h"
 
@@ -17,7 +19,11 @@ struct inbound {
 	struct stream s;
 	struct asker asker;
 	struct pairs *pairs;
+	char *from, *to; /* of the header, canonical; NULL: absent */
 	struct lang lang; /* of the header */
+	struct identity *identity; /* what the peer's certificate proves; NULL: nothing */
+	const char *unproven; /* why it proves nothing; static text */
+	struct sasl sasl;
 	uint8_t pausing; /* enum inbound_pause, why it is not read */
 	bool counted; /* in the worker's count of unauthenticated streams */
 	bool strict_close; /* --invalid-policy=forbid: ends unless a pair becomes VALID */
@@ -37,8 +43,9 @@ enum inbound_pause {
 	PAUSE_ANSWERS = 4, /* it does not read our answers */
 };
 
-/* listen_fn of the outer listeners; ctx is the worker. */
+/* listen_fn of the outer listeners, without and with TLS from the first byte; ctx is the worker. */
 bool inbound_accept(void *ctx, int fd, const struct addr *peer);
+bool inbound_accept_tls(void *ctx, int fd, const struct addr *peer);
 
 /* Its first pair has become VALID: the bounds for strangers no longer hold. */
 void inbound_proven(struct inbound *in);
@@ -47,6 +54,17 @@ void inbound_pause(struct inbound *in, enum inbound_pause why);
 void inbound_resume(struct inbound *in, enum inbound_pause why);
 /* Answers wait that the peer does not read: no more input until it does. */
 void inbound_said(struct inbound *in);
+
+/* -- core/inbound_proof.c -- */
+
+bool inbound_is_secure(const struct inbound *in);
+/* Does the peer's certificate prove the domain (canonical), now? If not, *why for the log. */
+bool inbound_proves(const struct inbound *in, struct span domain, const char **why);
+/* Writes the features that concern proof. True: the others may be offered too (rule 1.4). */
+bool inbound_offer_proof(struct inbound *in, struct writer *w);
+void inbound_starttls(struct inbound *in); /* <starttls/> came */
+bool inbound_sasl(struct inbound *in, const struct element *e); /* false: it is none of SASL's */
+void inbound_secured(struct stream *s); /* ops->secured */
 
 /* Is the stream one of these? (streams of a worker are of several kinds) */
 struct inbound *inbound_of(struct stream *s);

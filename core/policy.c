@@ -48,7 +48,7 @@ void policy_free(struct policy *p)
 
 /* -- reading -- */
 
-static bool tls_read(struct lines *l, struct rules *r, struct span value)
+static bool tls_read(struct lines *l, const struct config *c, struct rules *r, struct span value)
 {
 	enum tls_policy tls;
 
@@ -65,19 +65,20 @@ static bool tls_read(struct lines *l, struct rules *r, struct span value)
 	}
 	if (r->has_tls)
 		lines_fail(l, l->line, "tls= is given twice");
-	else if (config_tls_refused(tls))
-		lines_fail(l, l->line, "tls=%.*s: %s", LINES_ARG(value), config_tls_refused(tls));
+	else if (config_tls_refused(c, tls))
+		lines_fail(l, l->line, "tls=%.*s: %s", LINES_ARG(value),
+			config_tls_refused(c, tls));
 	r->has_tls = true;
 	r->rule.tls = tls;
 	return !l->failed;
 }
 
-static bool rule_read(struct lines *l, struct rules *r, struct span word)
+static bool rule_read(struct lines *l, const struct config *c, struct rules *r, struct span word)
 {
 	struct span tls = SPAN_LIT("tls=");
 
 	if (span_starts(word, tls))
-		return tls_read(l, r, span_skip(word, tls.n));
+		return tls_read(l, c, r, span_skip(word, tls.n));
 	if (span_is(word, "block"))
 		r->rule.block = true;
 	else if (span_is(word, "require-strong"))
@@ -90,24 +91,24 @@ static bool rule_read(struct lines *l, struct rules *r, struct span word)
 	return !l->failed;
 }
 
-static bool rules_read(struct lines *l, struct rules *r, struct span rest)
+static bool rules_read(struct lines *l, const struct config *c, struct rules *r, struct span rest)
 {
 	*r = (struct rules){ .has_tls = false };
 	if (rest.n == 0)
 		lines_fail(l, l->line,
 			"no rule: block, tls=required|optional|off or require-strong");
 	while (rest.n) {
-		if (!rule_read(l, r, lines_word(&rest)))
+		if (!rule_read(l, c, r, lines_word(&rest)))
 			return false;
 	}
 	return !l->failed;
 }
 
-static bool default_line(struct lines *l, struct policy *p, unsigned *line, struct span rest)
+static bool default_line(struct lines *l, const struct config *c, struct policy *p, unsigned *line, struct span rest)
 {
 	struct rules r;
 
-	if (!rules_read(l, &r, rest))
+	if (!rules_read(l, c, &r, rest))
 		return false;
 	if (*line)
 		lines_fail(l, l->line, "default stands on line %u already", *line);
@@ -116,13 +117,13 @@ static bool default_line(struct lines *l, struct policy *p, unsigned *line, stru
 			"default cannot block: it would shut out every domain, hosted "
 			"ones too, and no rule opens one again; name the domains to block");
 	*line = l->line;
-	p->fallback.require_strong = r.rule.require_strong;
+	p->fallback.require_strong |= r.rule.require_strong;
 	if (r.has_tls)
 		p->fallback.tls = r.rule.tls;
 	return !l->failed;
 }
 
-static bool entry_line(struct lines *l, struct entries *es, enum scope scope, struct span rest)
+static bool entry_line(struct lines *l, const struct config *c, struct entries *es, enum scope scope, struct span rest)
 {
 	struct span word = lines_word(&rest);
 	bool wildcard = span_starts(word, SPAN_LIT("*."));
@@ -135,7 +136,7 @@ static bool entry_line(struct lines *l, struct entries *es, enum scope scope, st
 			scope_names[scope]);
 		return false;
 	}
-	if (!rules_read(l, &r, rest))
+	if (!rules_read(l, c, &r, rest))
 		return false;
 	if (es->n == es->cap) {
 		es->cap = es->cap ? 2 * es->cap : 16;
@@ -179,7 +180,7 @@ static bool entries_sort(struct lines *l, struct entries *es, enum scope scope)
 	return !l->failed;
 }
 
-static bool policy_read(struct lines *l, struct policy *p)
+static bool policy_read(struct lines *l, const struct config *c, struct policy *p)
 {
 	unsigned default_at = 0;
 	struct span rest;
@@ -189,11 +190,11 @@ static bool policy_read(struct lines *l, struct policy *p)
 		struct span word = lines_word(&rest);
 
 		if (span_is(word, "peer")) {
-			ok = entry_line(l, &p->scope[SCOPE_PEER], SCOPE_PEER, rest);
+			ok = entry_line(l, c, &p->scope[SCOPE_PEER], SCOPE_PEER, rest);
 		} else if (span_is(word, "host")) {
-			ok = entry_line(l, &p->scope[SCOPE_HOST], SCOPE_HOST, rest);
+			ok = entry_line(l, c, &p->scope[SCOPE_HOST], SCOPE_HOST, rest);
 		} else if (span_is(word, "default")) {
-			ok = default_line(l, p, &default_at, rest);
+			ok = default_line(l, c, p, &default_at, rest);
 		} else {
 			lines_fail(l, l->line, "'%.*s': a line begins with peer, host or default",
 				LINES_ARG(word));
@@ -206,16 +207,17 @@ static bool policy_read(struct lines *l, struct policy *p)
 		entries_sort(l, &p->scope[SCOPE_HOST], SCOPE_HOST);
 }
 
-struct policy *policy_load(const char *path, enum tls_policy default_tls, char why[512])
+struct policy *policy_load(const struct config *c, char why[512])
 {
 	struct policy *p = mem_zalloc(sizeof(*p));
 	struct lines l;
 
 	_Static_assert(LINES_WHY <= 512, "why");
-	p->fallback.tls = default_tls;
-	if (!path)
+	p->fallback.tls = c->tls;
+	p->fallback.require_strong = c->require_strong;
+	if (!c->policy)
 		return p;
-	if (!lines_open(&l, path, why) || !policy_read(&l, p)) {
+	if (!lines_open(&l, c->policy, why) || !policy_read(&l, c, p)) {
 		policy_free(p);
 		p = NULL;
 	}

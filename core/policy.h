@@ -8,9 +8,9 @@
  *
  * RULE: block | tls=required|optional|off | require-strong. The most specific
  * entry gives all rules of a domain; what it does not mention comes from
- * `default`. `default` cannot block: no rule could open it again. tls=required
- * and tls=optional are refused in a build without a TLS engine
- * (config_tls_refused). Immutable after load, any thread reads it.
+ * `default`, and what that does not mention from the flags. `default` cannot block:
+ * no rule could open it again. tls=required and tls=optional need --cert-dir.
+ * Immutable after load, any thread reads it.
  */
 #ifndef SLUICE_CORE_POLICY_H
 #define SLUICE_CORE_POLICY_H
@@ -25,8 +25,8 @@ struct policy_rule {
 
 struct policy;
 
-/* path NULL: only the default. NULL on any error, with file and line in `why`. */
-struct policy *policy_load(const char *path, enum tls_policy default_tls, char why[512]);
+/* --policy not given: only the default. NULL on any error, with file and line in `why`. */
+struct policy *policy_load(const struct config *c, char why[512]);
 void policy_free(struct policy *p);
 
 struct policy_rule policy_peer(const struct policy *p, struct span domain);

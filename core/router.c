@@ -195,12 +195,17 @@ static struct route *target_route(struct worker *w, const struct frame *f, struc
 }
 
 /* May `from` still speak to `to`? A reload may have said otherwise (rows 4, 6 and 12 of 2.4). */
-static bool pair_permitted(const struct hosting *h, struct span from, struct span to)
+static bool pair_permitted(const struct inbound *in, struct span from, struct span to)
 {
+	const struct hosting *h = in->s.w->hosting;
 	struct policy_rule peer = policy_peer(h->policy, from), host = policy_host(h->policy, to);
+	const char *why;
 
-	return !hosting_serves(h, from) && !peer.block && !host.block && !peer.require_strong &&
-		!host.require_strong;
+	if (hosting_serves(h, from) || peer.block || host.block)
+		return false;
+	if ((peer.tls == TLS_REQUIRED || host.tls == TLS_REQUIRED) && !inbound_is_secure(in))
+		return false;
+	return !(peer.require_strong || host.require_strong) || inbound_proves(in, from, &why);
 }
 
 /* Asked once per pair and reload. False: the pair is no longer valid. */
@@ -210,7 +215,7 @@ static bool pair_review(struct inbound *in, struct pair *p)
 
 	p->route = NULL;
 	p->route_gen = w->route_gen;
-	if (pair_permitted(w->hosting, pair_from(in->pairs, p), pair_to(in->pairs, p)))
+	if (pair_permitted(in, pair_from(in->pairs, p), pair_to(in->pairs, p)))
 		return true;
 	receive_revoke(in->pairs, p, DB_POLICY_VIOLATION, w->now);
 	LOG(LOG_WARN, "pair-revoked", "registry or policy no longer permits it",
@@ -282,7 +287,7 @@ static void outside_undecided(struct inbound *in, const struct frame *f, struct 
 		return;
 	if (!p &&
 		(in->s.w->config->pair_check == PAIR_CHECK_STRICT ||
-			!pair_permitted(in->s.w->hosting, sender, target))) {
+			!pair_permitted(in, sender, target))) {
 		router_bounce(in->s.w, f, STANZA_FORBIDDEN,
 			"the sender's domain was proven for another domain only");
 		return;

@@ -20,8 +20,13 @@
 	X(refused_limit, "connections refused at a limit (--max-conns, --max-unauth-per-ip)")      \
 	X(accepts_failed, "attempts to accept that failed, mostly for want of descriptors")        \
 	X(dials_failed, "authorities that could not be dialled: descriptors, --max-conns, memory") \
+	X(tls_accepted, "TLS handshakes of other servers with us")                                 \
+	X(tls_failed, "of theirs, failed, or later broken off by a fault in TLS")                  \
+	X(sasl_accepted, "streams whose sender proved itself by certificate (SASL EXTERNAL)")      \
+	X(sasl_refused, "attempts at that which failed")                                           \
 	X(claims, "db:result requests received")                                                   \
 	X(pairs_valid, "domain pairs that became valid")                                           \
+	X(pairs_by_certificate, "of them, proven by the peer's certificate")                       \
 	X(pairs_invalid, "domain pairs whose key was invalid")                                     \
 	X(pairs_error, "db:result requests answered with a dialback error")                        \
 	X(verify_answered, "db:verify requests answered as authoritative server")                  \

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/stream.h"
 
+#include <errno.h>
+
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/worker.h"
+#include "net/tls.h"
 
 #define NS_STREAM_ERRORS "urn:ietf:params:xml:ns:xmpp-streams"
 
@@ -28,6 +31,8 @@ bool stream_init(struct stream *s, struct worker *w, struct conn *conn,
 	s->w = w;
 	s->conn = conn;
 	s->ops = ops;
+	s->max_element = max_element;
+	s->securing = NULL;
 	s->scan = scan_new(max_element);
 	if (!s->scan)
 		return false;
@@ -51,7 +56,9 @@ void stream_release(struct stream *s)
 	list_del(&s->link);
 	scan_free(s->scan);
 	carry_free(&s->carry);
+	tls_free(s->securing);
 	s->scan = NULL;
+	s->securing = NULL;
 }
 
 void stream_prove(struct stream *s)
@@ -225,7 +232,7 @@ static bool stream_item(struct stream *s, enum scan_result r, const struct frame
 	case SCAN_MORE:
 		break;
 	}
-	return s->state < STREAM_GONE && !s->paused;
+	return s->state < STREAM_GONE && !s->paused && !s->securing;
 }
 
 /* Its element would have to be kept for longer than there is room for: nothing more is read. */
@@ -304,6 +311,59 @@ static size_t stream_complete(struct stream *s, const char *p, size_t n, bool *g
 	return used;
 }
 
+/* -- a new stream -- */
+
+void stream_restart(struct stream *s)
+{
+	struct scan *fresh = scan_new(s->max_element);
+
+	if (!fresh) {
+		conn_abort(s->conn, -ENOMEM, "no memory for another stream");
+		s->state = STREAM_GONE;
+		return;
+	}
+	scan_free(s->scan);
+	s->scan = fresh;
+	s->state = STREAM_OPENING;
+	s->header_sent = false;
+}
+
+void stream_secure(struct stream *s, struct span words, struct tls *t)
+{
+	if (s->state >= STREAM_ENDING) {
+		tls_free(t);
+		return;
+	}
+	BUG_ON(s->securing);
+	s->securing = t;
+	s->last_words = words;
+}
+
+/* rest: bytes behind the element that agreed upon TLS. */
+static void stream_secure_begin(struct stream *s, size_t rest)
+{
+	if (s->state >= STREAM_ENDING)
+		return;
+	if (rest > 0) {
+		conn_abort(s->conn, -EPROTO, "the peer spoke in the clear after TLS was agreed upon");
+		s->state = STREAM_GONE;
+		return;
+	}
+	if (s->last_words.n > 0)
+		stream_say(s, s->last_words);
+	conn_secure(s->conn, s->securing);
+	s->securing = NULL;
+	stream_restart(s);
+}
+
+static void stream_on_secured(struct conn *c)
+{
+	struct stream *s = conn_user(c);
+
+	if (s->state < STREAM_ENDING)
+		s->ops->secured(s);
+}
+
 static void stream_feed(struct stream *s, const char *p, size_t n)
 {
 	bool go = s->state < STREAM_GONE && !s->paused && scan_error(s->scan) == SCAN_E_NONE;
@@ -314,6 +374,11 @@ static void stream_feed(struct stream *s, const char *p, size_t n)
 		used = stream_complete(s, p, n, &go);
 	if (go && s->carry.n == 0)
 		used += stream_scan(s, p + used, n - used, &go);
+	if (s->securing) {
+		stream_secure_begin(s, n - used + s->carry.n);
+		s->feeding = false;
+		return;
+	}
 	/* After an error of the scanner nothing can follow; otherwise what is left is wanted. */
 	if (s->state < STREAM_GONE && scan_error(s->scan) == SCAN_E_NONE && used < n)
 		(void)stream_carry(s, p + used, n - used);
@@ -351,6 +416,8 @@ void stream_resume(struct stream *s)
 		done = stream_scan(s, s->carry.p, s->carry.n, &go);
 		carry_drop(&s->carry, done);
 		s->feeding = false;
+		if (s->securing)
+			stream_secure_begin(s, s->carry.n);
 	}
 	if (!s->paused)
 		conn_resume(s->conn);
@@ -415,6 +482,7 @@ static void stream_on_closed(struct conn *c, int err, const char *why)
 
 const struct conn_ops stream_conn_ops = {
 	.connected = stream_on_connected,
+	.secured = stream_on_secured,
 	.input = stream_on_input,
 	.writable = stream_on_writable,
 	.closed = stream_on_closed,

@@ -39,6 +39,9 @@ struct stream_ops {
 	void (*frame)(struct stream *s, const struct frame *f);
 	/* Sends our header if it was not sent yet: a stream error must not come before it. */
 	void (*open)(struct stream *s);
+	/* TLS is up, and nothing of what was said before it holds any more (rule 1.5); NULL for kinds
+	 * that never call stream_secure. */
+	void (*secured)(struct stream *s);
 	/* The output queue has room again; may be NULL. */
 	void (*writable)(struct stream *s);
 	/* A dialled connection is up; NULL for accepted ones. */
@@ -60,6 +63,9 @@ struct stream {
 	struct carry carry; /* bytes of an incomplete item, and after a pause what follows it */
 	struct timer timer;
 	struct list link; /* in the worker's list of streams */
+	struct tls *securing; /* TLS begins with the next byte of input ... */
+	struct span last_words; /* ... after these; static text */
+	uint32_t max_element; /* of strangers */
 	uint64_t serial; /* never reused */
 	uint64_t last_input; /* ms */
 	const char *ended; /* why we ended it; NULL: we did not */
@@ -100,6 +106,19 @@ void stream_end(struct stream *s, const char *why);
 /* The same because the router ends: with the error system-shutdown, so that the peer comes again and
  * does not take it for a refusal. What it still sends counts all the same. */
 void stream_shut_down(struct stream *s, const char *why);
+
+/*
+ * A new stream on the same connection, without an end of the old one (rule 1.6): the peer's header
+ * is awaited, and ours is to be sent. What stands behind the element that brought this about is
+ * the new stream's. From ops->frame or ops->secured.
+ */
+void stream_restart(struct stream *s);
+/*
+ * From ops->frame: TLS begins behind this element (rule 1.5), after `words` (static text), which
+ * are the last in the clear; takes t over. A byte behind it in the clear, received already or before TLS begins,
+ * ends the connection without another word. Then ops->secured, once the handshake is done.
+ */
+void stream_secure(struct stream *s, struct span words, struct tls *t);
 
 /* The kind's timer. Once the stream has ended the timer is the closing's, and these do nothing. */
 void stream_set_timer(struct stream *s, uint64_t ms_from_now);

@@ -11,6 +11,7 @@
 #include "core/component.h"
 #include "core/diag.h"
 #include "core/inbound.h"
+#include "net/tls_ticket.h"
 
 #define INBOX_MESSAGES 16
 #define MAX_SLEEP_MS 1000 /* so that a lost wake-up costs a second and not the router */
@@ -73,10 +74,28 @@ static const struct verify_ops verify_ops = {
 
 /* -- messages of the control thread -- */
 
+/* False: *why says what the TLS library holds against it. */
+static bool worker_keyring(struct worker *w, const struct hosting *h, const char **why)
+{
+	struct keyring *fresh = NULL;
+
+	if (h->credentials)
+		fresh = keyring_new(h->credentials, span_str(w->config->name), w->tickets,
+			&w->keyring, why);
+	if (h->credentials && !fresh)
+		return false;
+	keyring_free(w->keyring);
+	w->keyring = fresh;
+	return true;
+}
+
 static void worker_new_hosting(struct worker *w, struct hosting *h)
 {
 	struct hosting *old = w->hosting;
+	const char *why;
 
+	if (!worker_keyring(w, h, &why))
+		LOG(LOG_ERROR, "keyring-kept", why, LF_STR("state", "the old certificates stay"));
 	w->hosting = h;
 	routes_reload(w->routes, old->registry);
 	hosting_release(old);
@@ -212,6 +231,7 @@ static bool worker_open(struct worker *w)
 	const struct conns_opts conns = { .max = (unsigned)c->max_conns,
 		.mem_budget = c->mem_budget - c->mem_budget / 4 };
 	const struct dns_opts dns = { .servers = c->dns, .n_servers = c->n_dns };
+	const char *why = NULL;
 	int err = 0;
 
 	w->ring = uring_open(NULL, &w->refused);
@@ -240,9 +260,17 @@ static bool worker_open(struct worker *w)
 	w->routes = routes_new(w);
 	w->unauthenticated = ipcount_new();
 	w->listeners = listeners_new(w->ring, w->wheel);
+	w->tickets = tls_tickets_new();
+	if (!worker_keyring(w, w->hosting, &why)) {
+		fprintf(stderr, "sluice: cannot set up TLS: %s\n", why);
+		w->exit_code = EX_OSERR;
+		return false;
+	}
 	return worker_listen(w, c->component_listen, c->n_component_listen, component_accept,
 		       "--component-listen") &&
-		worker_listen(w, c->listen, c->n_listen, inbound_accept, "--listen");
+		worker_listen(w, c->listen, c->n_listen, inbound_accept, "--listen") &&
+		worker_listen(w, c->listen_tls, c->n_listen_tls, inbound_accept_tls,
+			"--listen-tls");
 }
 
 /* Ends what is left when time is up; the kernel forgets the rest with the descriptors. */
@@ -281,6 +309,8 @@ static void worker_close(struct worker *w)
 		ipcount_free(w->unauthenticated);
 	if (w->conns)
 		conns_free(w->conns);
+	keyring_free(w->keyring);
+	tls_tickets_free(w->tickets);
 	if (w->wheel)
 		timer_wheel_free(w->wheel);
 	pthread_mutex_lock(&w->lock);

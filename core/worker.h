@@ -53,6 +53,8 @@ struct worker {
 	struct authority *authority;
 	struct element_parser *elements;
 	struct canary canary; /* --xml-check */
+	struct keyring *keyring; /* NULL: no TLS */
+	struct tls_tickets *tickets;
 	struct routes *routes;
 	struct ipcount *unauthenticated; /* inbound streams per source address */
 	struct stats stats;

@@ -57,12 +57,14 @@ void conn_end(struct conn *c, int err, const char *why)
 {
 	if (c->state == CONN_DYING)
 		return;
-	c->err = err;
+	if (c->err == 0)
+		c->err = err;
 	if (err != 0 || !conn_closing(c))
 		c->why = why;
 	conn_state_set(c, CONN_DYING);
 	timer_stop(&c->timer);
 	list_del(&c->starved);
+	list_del(&c->handshake);
 	conn_io_stop(c);
 	conn_touch(c);
 }
@@ -102,12 +104,14 @@ static void conn_finish(struct conn *c)
 	struct conns *cs = c->cs;
 
 	BUG_ON(conn_in_flight(c) || c->memory || c->state != CONN_DYING);
+	conn_tls_end(c);
 	c->ops->closed(c, c->err, c->why);
 	/* The kernel must not hold on to bytes for a peer that does not take them. */
 	if (c->err != 0 || c->aborted)
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(c->fd);
 	outq_clear(&c->out);
+	conn_tls_free(c);
 	conn_state_set(c, CONN_FREE);
 	c->gen = c->gen == GEN_MAX ? 1 : c->gen + 1;
 	list_add(&cs->free, &c->work);
@@ -130,6 +134,7 @@ static bool slab_grow(struct conns *cs)
 		c->index = cs->n_chunks * CHUNK + i;
 		c->gen = 1;
 		list_init(&c->starved);
+		list_init(&c->handshake);
 		timer_init(&c->timer, on_timer);
 		list_add_tail(&cs->free, &c->work);
 	}
@@ -155,6 +160,7 @@ static struct conn *conn_new(struct conns *cs, int fd, const struct addr *peer,
 	c->why = NULL;
 	c->err = 0;
 	c->paused = c->blocked = c->eof = c->aborted = c->big = c->more = false;
+	c->batch_sent = false;
 	cs->count++;
 	cs->stats.opened++;
 	return c;
@@ -194,7 +200,8 @@ struct conns *conns_new(struct uring *u, struct timer_wheel *wheel, const struct
 	if (cs->small)
 		cs->large = bufring_new(u, CONN_GROUP_BIG, opts->big_bufs ? opts->big_bufs : 16,
 			opts->big_size ? opts->big_size : 65536, err);
-	if (!cs->large) {
+	if (!cs->large || !conns_tls_setup(cs)) {
+		bufring_free(cs->large);
 		bufring_free(cs->small);
 		mem_free(cs);
 		return NULL;
@@ -206,6 +213,7 @@ struct conns *conns_new(struct uring *u, struct timer_wheel *wheel, const struct
 	list_init(&cs->dirty);
 	list_init(&cs->ended);
 	list_init(&cs->starved);
+	list_init(&cs->handshakes);
 	conn_io_setup(cs);
 	return cs;
 }
@@ -216,6 +224,7 @@ void conns_free(struct conns *cs)
 		return;
 	BUG_ON(cs->count != 0);
 	conn_io_teardown(cs);
+	conns_tls_teardown(cs);
 	for (unsigned i = 0; i < cs->n_chunks; i++)
 		mem_free(cs->chunks[i]);
 	mem_free(cs->chunks);
@@ -287,6 +296,7 @@ void conns_flush(struct conns *cs, uint64_t now)
 		conn_finish(c);
 	}
 	starved_wake(cs);
+	conns_tls_turn(cs);
 	while (!list_empty(&cs->dirty)) {
 		struct conn *c = list_first(&cs->dirty, struct conn, work);
 
@@ -302,7 +312,7 @@ size_t conns_turn_bytes(const struct conns *cs)
 
 bool conns_dirty(const struct conns *cs)
 {
-	return !list_empty(&cs->dirty) || !list_empty(&cs->ended);
+	return !list_empty(&cs->dirty) || !list_empty(&cs->ended) || !list_empty(&cs->handshakes);
 }
 
 /* -- one connection -- */
@@ -387,7 +397,7 @@ void conn_set_queue_max(struct conn *c, size_t bytes)
 
 void conn_set_stranger(struct conn *c, bool stranger)
 {
-	c->out.share = stranger ? c->cs->budget / 2 : c->cs->budget;
+	c->out.share = c->wire.share = stranger ? c->cs->budget / 2 : c->cs->budget;
 }
 
 static bool append(struct conn *c, const struct span *pieces, unsigned n)

@@ -26,10 +26,13 @@
 
 struct conn;
 struct conns;
+struct tls;
 
 struct conn_ops {
 	/* A dialled connection is up. */
 	void (*connected)(struct conn *c);
+	/* The handshake of conn_secure is done. NULL when conn_secure is never called. */
+	void (*secured)(struct conn *c);
 	/* Bytes came; p[n .. n + BUFRING_PAD) is readable; gone when the call returns. */
 	void (*input)(struct conn *c, char *p, size_t n);
 	/* conn_write had failed or the queue exceeded queue_max; now the queue has fallen to a quarter of queue_max, or the
@@ -98,6 +101,15 @@ bool conn_write(struct conn *c, const struct span *pieces, unsigned n, unsigned 
 /* What a stream says of itself (headers, results, errors): not refused by queue_max, but beyond it
  * `writable` will come. False only without memory or after conn_close. */
 bool conn_say(struct conn *c, struct span s);
+
+/*
+ * TLS from here on (RFC 6120 section 5): t, which the connection takes over, begins once all that was
+ * written so far is out in the clear. Input that comes before that ends the connection: nothing may
+ * be said between asking for TLS and beginning it. Then come `secured` or `closed`; what is written
+ * meanwhile waits. conn_unsent() counts a batch whose records were partly sent as handed over.
+ */
+void conn_secure(struct conn *c, struct tls *t);
+struct tls *conn_tls(const struct conn *c); /* NULL: in the clear */
 
 /* No more is received until conn_resume; the receive that is in flight may still bring input. */
 void conn_pause(struct conn *c);

@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "net/conn.h"
+#include "net/tls.h"
 
 #define CONN_BIG (1u << 31) /* in a tag's index: the receive was from the big buffers */
 #define CONN_GROUP_SMALL 1
@@ -41,6 +42,9 @@ struct conn {
 	void *user;
 	struct list work; /* in cs->free, cs->dirty or cs->ended, or nothing is to be done */
 	struct list starved; /* in cs->starved: a write failed for want of budget */
+	struct list handshake; /* in cs->handshakes: its turn comes */
+	struct tls *tls, *tls_next; /* NULL: in the clear; to begin once `out` is empty */
+	struct outq wire; /* with TLS: ciphertext of the batch of `out` that is in flight */
 	struct outq out;
 	struct timer timer;
 	union op_memory *memory;
@@ -56,7 +60,10 @@ struct conn {
 	bool paused, blocked, eof, sampled, aborted;
 	bool big; /* the last receive filled its buffer */
 	bool more; /* the last receive left something in the socket */
+	bool batch_sent; /* with TLS: some of the batch has gone out */
 };
+
+struct conns_tls;
 
 struct conns {
 	struct uring *uring;
@@ -67,7 +74,9 @@ struct conns {
 	struct conn **chunks;
 	unsigned n_chunks, count, max;
 	size_t budget, turn_bytes;
-	struct list free, dirty, ended, starved;
+	struct list free, dirty, ended, starved, handshakes;
+	struct conns_tls *tls; /* scratch */
+	unsigned handshakes_left; /* in this turn */
 	struct conns_stats stats;
 	uint64_t no_buffers_seen, buffers_due;
 };
@@ -96,5 +105,24 @@ bool conn_connect(struct conn *c) MUST_CHECK; /* false: no memory */
 void conn_work(struct conn *c, uint64_t now);
 /* Time to see whether the send in flight progresses. */
 void conn_send_check(struct conn *c, uint64_t now);
+
+/* -- net/conn_tls.c -- */
+
+bool conns_tls_setup(struct conns *cs) MUST_CHECK;
+void conns_tls_teardown(struct conns *cs);
+/* At the beginning of a turn: handshakes for which the last one had no time left. */
+void conns_tls_turn(struct conns *cs);
+
+void conn_tls_begin(struct conn *c);
+void conn_tls_end(struct conn *c); /* before `closed` */
+void conn_tls_free(struct conn *c);
+/* Ciphertext that came, and what was kept before; calls the user. */
+void conn_tls_input(struct conn *c, struct span in);
+bool conn_tls_waiting(const struct conn *c); /* there is kept input that can be read */
+/* Encrypts the next batch if there is none in flight. True: c->wire is to be sent. */
+bool conn_tls_prepare(struct conn *c);
+void conn_tls_sent(struct conn *c, size_t n);
+/* Says goodbye once everything is out. True: that has to be sent. */
+bool conn_tls_goodbye(struct conn *c);
 
 #endif

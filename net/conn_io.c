@@ -90,7 +90,7 @@ static void memory_put(struct conn *c)
 
 static bool wants_input(const struct conn *c)
 {
-	if (c->receiving || c->eof)
+	if (c->receiving || c->eof || (c->tls && tls_readable(c->tls)))
 		return false;
 	if (c->state == CONN_OPEN)
 		return !c->paused;
@@ -120,7 +120,12 @@ static void input_came(struct conn *c, struct span in, uint32_t flags, unsigned 
 	if (c->state != CONN_OPEN)
 		return;
 	cs->turn_bytes += in.n;
-	c->ops->input(c, (char *)(uintptr_t)in.p, in.n);
+	if (c->tls_next)
+		conn_abort(c, -EPROTO, "the peer spoke in the clear after TLS was agreed upon");
+	else if (c->tls)
+		conn_tls_input(c, in);
+	else
+		c->ops->input(c, (char *)(uintptr_t)in.p, in.n);
 }
 
 static void input_ended(struct conn *c, int res)
@@ -140,6 +145,8 @@ static void input_ended(struct conn *c, int res)
 	} else if (tcp_info(c).tcpi_state == STATE_CLOSE) {
 		/* A reset, whose error a send has consumed; after a FIN it would be CLOSE_WAIT. */
 		conn_end(c, -ECONNRESET, error_text(-ECONNRESET, NULL));
+	} else if (c->tls) {
+		conn_end(c, 0, "the peer closed the connection without an end to TLS");
 	} else {
 		conn_end(c, 0, "the peer closed the connection");
 	}
@@ -177,7 +184,7 @@ static void send_start(struct conn *c, uint64_t now)
 	}
 	msg = &c->memory->msg;
 	*msg = (struct msghdr){ .msg_iov = c->memory->iov };
-	msg->msg_iovlen = outq_start(&c->out, c->memory->iov);
+	msg->msg_iovlen = outq_start(c->tls ? &c->wire : &c->out, c->memory->iov);
 	c->sending = true;
 	c->progress = now;
 	c->sampled = false;
@@ -219,7 +226,10 @@ static void on_send(void *ctx, struct uring_tag tag, int res, uint32_t flags)
 		return;
 	c->sending = false;
 	memory_put(c);
-	outq_complete(&c->out, n);
+	if (c->tls)
+		conn_tls_sent(c, n);
+	else
+		outq_complete(&c->out, n);
 	cs->stats.bytes_out += n;
 	if (c->state == CONN_OPEN)
 		timer_stop(&c->timer);
@@ -272,13 +282,21 @@ void conn_work(struct conn *c, uint64_t now)
 {
 	if (c->state == CONN_DIALLING)
 		return;
+	if (c->tls_next && !c->sending && c->out.bytes == 0)
+		conn_tls_begin(c);
+	else if (c->tls && conn_tls_waiting(c))
+		conn_tls_input(c, SPAN_NONE);
+	if (c->state == CONN_DYING)
+		return;
 	if (wants_input(c))
 		recv_start(c);
 	if (c->state == CONN_FLUSHING && !timer_armed(&c->timer))
 		timer_set(c->cs->wheel, &c->timer, now + TIMEOUT_SEND_MS);
 	if (c->sending)
 		return;
-	if (c->out.bytes > 0)
+	if (c->tls ? conn_tls_prepare(c) : c->out.bytes > 0)
+		send_start(c, now);
+	else if (c->state == CONN_FLUSHING && c->tls && conn_tls_goodbye(c))
 		send_start(c, now);
 	else if (c->state == CONN_FLUSHING)
 		conn_shut(c, now);

@@ -108,17 +108,27 @@ static void chain_put(struct outq_pool *pool, struct outq_segment *s)
 	}
 }
 
+static enum size_class class_for(const struct outq *q, size_t n)
+{
+	return !q->head && n <= class_room(CLASS_SMALL) ? CLASS_SMALL : CLASS_LARGE;
+}
+
+static bool budget_fits(const struct outq *q, size_t n, enum size_class class)
+{
+	size_t segments = (n + class_room(class) - 1) / class_room(class);
+
+	return q->pool->used <= q->share &&
+		(q->share - q->pool->used) / class_size[class] >= segments;
+}
+
 /* Segments with room for n more bytes behind the tail; *last is the last of them. */
 static struct outq_segment *chain_get(struct outq *q, size_t n, struct outq_segment **last)
 {
-	bool small = !q->head && n <= class_room(CLASS_SMALL);
-	enum size_class class = small ? CLASS_SMALL : CLASS_LARGE;
+	enum size_class class = class_for(q, n);
 	struct outq_segment *first = NULL;
 
 	/* Before anything is taken: a refusal must not cost a walk through the pool. */
-	if (q->pool->used > q->share ||
-		(q->share - q->pool->used) / class_size[class] <
-			(n + class_room(class) - 1) / class_room(class))
+	if (!budget_fits(q, n, class))
 		return NULL;
 	for (size_t room = 0; room < n; room += class_room(class)) {
 		struct outq_segment *s = segment_get(q->pool, class);
@@ -179,6 +189,11 @@ static bool room_make(struct outq *q, size_t n, struct outq_segment **at)
 	return true;
 }
 
+bool outq_fits(const struct outq *q, size_t n)
+{
+	return n <= tail_room(q) || budget_fits(q, n - tail_room(q), class_for(q, n));
+}
+
 static void piece_copy(struct outq *q, struct outq_segment **at, struct span s)
 {
 	while (s.n > 0) {
@@ -236,6 +251,12 @@ unsigned outq_start(struct outq *q, struct iovec *iov)
 		n++;
 	}
 	return n;
+}
+
+void outq_hold(struct outq *q, size_t n)
+{
+	BUG_ON(n > q->in_flight);
+	q->in_flight = n;
 }
 
 void outq_complete(struct outq *q, size_t n)

@@ -42,9 +42,14 @@ bool outq_append(struct outq *q, struct span s) MUST_CHECK;
 /* The pieces as one: all or nothing. */
 bool outq_append_all(struct outq *q, const struct span *pieces, unsigned n) MUST_CHECK;
 
+/* Does the pool's budget have room for n more bytes? Then an append fails for want of memory only. */
+bool outq_fits(const struct outq *q, size_t n);
+
 /* Fills iov, which has room for OUTQ_IOV entries, with the oldest bytes; returns how many entries,
  * and makes them in flight. Only one such batch may be open. */
 unsigned outq_start(struct outq *q, struct iovec *iov);
+/* Only the first n bytes of the open batch stay in flight. */
+void outq_hold(struct outq *q, size_t n);
 /* The batch ended with n bytes sent (n may be short or 0): the rest is queued again. */
 void outq_complete(struct outq *q, size_t n);
 

@@ -53,6 +53,17 @@ void *mem_try_zalloc(size_t n)
 	return fault() ? NULL : calloc(1, nonzero(n));
 }
 
+char *mem_try_text(const char *p, size_t n)
+{
+	char *copy = mem_try_alloc(n + 1);
+
+	if (copy) {
+		memcpy(copy, p, n);
+		copy[n] = '\0';
+	}
+	return copy;
+}
+
 void *mem_try_realloc(void *p, size_t n)
 {
 	return fault() ? NULL : realloc(p, nonzero(n));

@@ -25,6 +25,7 @@ char *mem_dup_span(struct span s) MEM_RETURNS; /* NUL-terminated copy */
 
 void *mem_try_alloc(size_t n) MEM_TRY;
 void *mem_try_zalloc(size_t n) MEM_TRY;
+char *mem_try_text(const char *p, size_t n) MEM_TRY; /* a copy with a NUL behind it */
 void *mem_try_realloc(void *p, size_t n) MUST_CHECK;
 
 void mem_free(void *p);

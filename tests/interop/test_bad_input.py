@@ -175,7 +175,7 @@ def flags(folder, listen="127.0.0.1:0"):
      "--mem-budget '1M': three quarters of it are less than --queue-bytes, one of the queues that "
      "they bound"),
     (["--listen", "127.0.0.1:7", "--listen", "127.0.0.1:7"],
-     "two listeners are to have the address 127.0.0.1:7 (--listen, --component-listen)"),
+     "two listeners are to have the address 127.0.0.1:7 (--listen, --listen-tls, --component-listen)"),
     (["--component-listen", "0.0.0.0:5347"],
      "--component-listen '0.0.0.0:5347': strangers could reach it and component logins are not "
      "encrypted: use a loopback or private address, or say --backend-public"),

@@ -262,7 +262,7 @@ Test(config, help_and_version_win_over_what_is_behind_them)
 	cr_expect(strstr(out_text, "\n  --max-stanza N\n"));
 	cr_expect(strstr(out_text, "Unit: bytes. Default: 256K. Allowed: 10000 to 64M."));
 	cr_expect(strstr(out_text, "\n  --dns ADDR[@PORT]  (repeatable)\n"));
-	cr_expect(strstr(out_text, "--tls off must be said"));
+	cr_expect(strstr(out_text, "--cert-dir"));
 	for (line = strtok(out_text, "\n"); line; line = strtok(NULL, "\n"))
 		cr_expect_leq(strlen(line), 100, "%s", line);
 	cr_assert_eq(PARSE("--version"), CONFIG_EXIT);
@@ -320,11 +320,11 @@ static const struct {
 	{ { "--deny-port", "30-20" },
 		"sluice: --deny-port '30-20': allowed: one port or a range, such as 22 or 6000-6063\n" },
 	{ { "--tls", "required" },
-		"sluice: --tls 'required': this build has no TLS engine yet; only off works, and "
-		"streams are in clear text then\n" },
+		"sluice: --tls 'required': TLS needs certificates: name their directory with --cert-dir, or "
+		"say --tls off, and streams are in clear text\n" },
 	{ { "--tls=optional" },
-		"sluice: --tls 'optional': this build has no TLS engine yet; only off works, and "
-		"streams are in clear text then\n" },
+		"sluice: --tls 'optional': TLS needs certificates: name their directory with --cert-dir, or "
+		"say --tls off, and streams are in clear text\n" },
 	{ { "--tls=no" }, "sluice: --tls 'no': allowed: required, optional or off\n" },
 	{ { "--invalid-policy", "XEP-1.1" },
 		"sluice: --invalid-policy 'XEP-1.1': allowed: rfc3920, xep-0.6, xep-1.1 or forbid\n" },
@@ -390,10 +390,10 @@ static const struct {
 		"sluice: --mem-budget '2047K': less than eight times --max-stanza: one that has not yet "
 		"come whole may take a quarter of it\n" },
 	{ { "--listen=[::]:5269", "--listen=[::]:5269" },
-		"sluice: two listeners are to have the address [::]:5269 (--listen, "
+		"sluice: two listeners are to have the address [::]:5269 (--listen, --listen-tls, "
 		"--component-listen)\n" },
 	{ { "--listen=127.0.0.1:7", "--component-listen=127.0.0.1:7" },
-		"sluice: two listeners are to have the address 127.0.0.1:7 (--listen, "
+		"sluice: two listeners are to have the address 127.0.0.1:7 (--listen, --listen-tls, "
 		"--component-listen)\n" },
 };
 
@@ -415,12 +415,18 @@ Test(config, what_must_be_given)
 		"sluice: --routes is missing: name the file with the backends and domains\n");
 	cr_expect_eq(PARSE("--routes", "r"), CONFIG_ERROR);
 	cr_expect_str_eq(err_text,
-		"sluice: --tls is required by default, but this build has no TLS engine yet; only off "
-		"works, and streams are in clear text then: say --tls off\n");
+		"sluice: --tls is required by default: TLS needs certificates: name their directory "
+		"with --cert-dir, or say --tls off, and streams are in clear text\n");
+	cr_expect_eq(PARSE("--routes", "r", "--tls", "off", "--listen-tls", "[::1]:1"),
+		CONFIG_ERROR);
+	cr_expect_str_eq(err_text, "sluice: --listen-tls: needs --cert-dir\n");
+	cr_expect_eq(PARSE("--routes", "r", "--cert-dir", "d"), CONFIG_RUN);
+	config_free(&c);
 	cr_expect_eq(PARSE("--check"), CONFIG_RUN, "diag_check() reports both");
 	cr_expect(c.check && !c.routes && c.tls == TLS_REQUIRED);
 	config_free(&c);
-	cr_expect_eq(PARSE("--check", "--tls", "required"), CONFIG_ERROR);
+	cr_expect_eq(PARSE("--check", "--tls", "required"), CONFIG_RUN);
+	config_free(&c);
 }
 
 Test(config, components_are_not_for_strangers)
@@ -518,9 +524,6 @@ static const struct {
 	{ "help\n", ":1: help: may stand on the command line only\n" },
 	{ "version\n", ":1: version: may stand on the command line only\n" },
 	{ "check\n", ":1: check: may stand on the command line only\n" },
-	{ "tls optional\n",
-		":1: tls 'optional': this build has no TLS engine yet; only off works, "
-		"and streams are in clear text then\n" },
 	{ "\ncomponent-listen 127.0.0.1:1\ncomponent-listen [::]:5347\n",
 		":3: component-listen '[::]:5347': strangers could reach it and component logins are "
 		"not encrypted: use a loopback or private address, or say --backend-public\n" },

@@ -117,9 +117,9 @@ Test(diag_report, nothing_given)
 
 	cr_expect_eq(check(&c), EX_CONFIG);
 	expect_line(
-		"WRONG  TLS            --tls was not given, and this build has no TLS engine yet; "
-		"only off works, and streams are in clear text then\n"
-		"                      -> say --tls off\n");
+		"WRONG  TLS            TLS needs certificates: name their directory with --cert-dir, or "
+		"say --tls off, and streams are in clear text\n"
+		"                      -> --cert-dir DIR, or --tls off\n");
 	expect_line("WRONG  registry       none given\n"
 		    "                      -> --routes FILE names the backends and domains\n");
 	expect_line("ok     policy         none: all domains alike\n");

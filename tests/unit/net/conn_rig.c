@@ -101,7 +101,12 @@ static void on_closed(struct conn *c, int err, const char *why)
 		e->on_closed(e);
 }
 
-const struct conn_ops rig_ops = { on_connected, on_input, on_writable, on_closed };
+const struct conn_ops rig_ops = {
+	.connected = on_connected,
+	.input = on_input,
+	.writable = on_writable,
+	.closed = on_closed,
+};
 
 static bool on_accepted(void *ctx, int fd, const struct addr *peer)
 {

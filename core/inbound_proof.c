@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/inbound.h"
+
+#include "core/base/log.h"
+#include "core/base/mem.h"
+#include "core/claims.h"
+#include "core/keyring.h"
+#include "core/worker.h"
+#include "net/tls.h"
+
+/*
+ * How a stream that a peer opened to us becomes confidential, and the peer proves who
+ * it is: STARTTLS and TLS from the first byte (protocol rules 1.4 to 1.6, 6.4), its
+ * certificate (4.3, 4.4), SASL EXTERNAL (4.1).
+ */
+
+/* -- what the two domains ask for -- */
+
+static enum tls_policy stricter(enum tls_policy a, enum tls_policy b)
+{
+	return a < b ? a : b;
+}
+
+/* By the header, whose names may be absent: what is said of everybody holds for them. */
+static enum tls_policy tls_wanted(const struct inbound *in)
+{
+	const struct policy *p = in->s.w->hosting->policy;
+
+	return stricter(policy_peer(p, span_str(in->from)).tls, policy_host(p, span_str(in->to)).tls);
+}
+
+bool inbound_is_secure(const struct inbound *in)
+{
+	return conn_tls(in->s.conn) != NULL;
+}
+
+bool inbound_proves(const struct inbound *in, struct span domain, const char **why)
+{
+	struct identity_proof proof;
+
+	*why = in->unproven;
+	return in->identity && identity_covers(in->identity, domain, &proof, why);
+}
+
+/* -- features (rule 1.4) -- */
+
+static bool sasl_hosted(void *ctx, struct span domain)
+{
+	struct inbound *in = ctx;
+
+	return hosting_serves(in->s.w->hosting, domain);
+}
+
+static enum sasl_proof sasl_proves(void *ctx, struct span domain, const char **why)
+{
+	struct inbound *in = ctx;
+
+	if (policy_peer(in->s.w->hosting->policy, domain).block) {
+		*why = "the policy blocks this domain";
+		return SASL_UNPROVEN;
+	}
+	return inbound_proves(in, domain, why) ? SASL_PROVEN : SASL_UNPROVEN;
+}
+
+static struct sasl_facts sasl_facts(struct inbound *in)
+{
+	const char *unavailable = in->identity ? NULL : in->unproven;
+
+	if (pairs_count(in->pairs, PAIR_VERIFYING) > 0)
+		unavailable = "a key is being verified, whose stream would begin anew";
+	return (struct sasl_facts){
+		.tls = inbound_is_secure(in),
+		.unavailable = unavailable,
+		.from = span_str(in->from),
+		.hosted = sasl_hosted,
+		.proves = sasl_proves,
+		.ctx = in,
+	};
+}
+
+bool inbound_offer_proof(struct inbound *in, struct writer *w)
+{
+	enum tls_policy wanted = tls_wanted(in);
+	const char *why = "";
+
+	if (inbound_is_secure(in)) {
+		struct sasl_facts facts = sasl_facts(in);
+
+		(void)sasl_offer(&in->sasl, &facts, w, &why);
+		return true;
+	}
+	if (wanted == TLS_OFF || !in->s.w->keyring)
+		return true;
+	writer_lit(w, "<starttls xmlns='" NS_TLS "'");
+	writer_lit(w, wanted == TLS_REQUIRED ? "><required/></starttls>" : "/>");
+	return wanted != TLS_REQUIRED;
+}
+
+/* -- STARTTLS -- */
+
+static void refuse_tls(struct inbound *in, const char *why)
+{
+	stream_say(&in->s, SPAN_LIT("<failure xmlns='" NS_TLS "'/>"));
+	stream_end(&in->s, why);
+	/* Nothing behind <starttls/> may be looked at, and the connection ends (rule 1.5). */
+	in->s.state = STREAM_GONE;
+	conn_close(in->s.conn, why);
+}
+
+static const char *tls_fault(const struct inbound *in)
+{
+	if (inbound_is_secure(in))
+		return "the peer asked for STARTTLS within TLS";
+	if (!in->s.w->keyring || tls_wanted(in) == TLS_OFF)
+		return "the peer asked for STARTTLS, which is off";
+	if (pairs_count(in->pairs, PAIR_VALID) > 0)
+		return "the peer asked for STARTTLS after it had proven a domain";
+	return NULL;
+}
+
+/* What was learnt in the clear counts for nothing (rule 1.5.6). False: no memory. */
+static bool forget(struct inbound *in)
+{
+	struct pairs *fresh = pairs_new((uint32_t)in->s.w->config->max_pairs_per_stream);
+
+	if (!fresh)
+		return false;
+	verifier_cancel_all(in->s.w->verifier, &in->asker);
+	pairs_free(in->pairs);
+	in->pairs = fresh;
+	in->sasl = (struct sasl){ .state = SASL_IDLE };
+	in->strict_close = false;
+	rand_stream_id(in->asker.id);
+	return true;
+}
+
+void inbound_starttls(struct inbound *in)
+{
+	const char *why = tls_fault(in);
+	struct tls *t = why ? NULL : keyring_accept(in->s.w->keyring, span_str(in->to));
+
+	if (!why && !t)
+		why = "no certificate can be shown for the domain, or no memory";
+	else if (!why && !forget(in))
+		why = "no memory for TLS";
+	if (why) {
+		tls_free(t);
+		refuse_tls(in, why);
+		return;
+	}
+	stream_secure(&in->s, SPAN_LIT("<proceed xmlns='" NS_TLS "'/>"), t);
+	stream_set_timer(&in->s, TIMEOUT_HEADER_MS);
+}
+
+/* The certificate, once its chain has been judged; what it is worth is asked for each domain. */
+static void identify(struct inbound *in, struct tls *t)
+{
+	enum tls_verdict verdict = tls_peer_verdict(t);
+	const struct span *chain;
+
+	in->unproven = tls_verdict_words(verdict);
+	if (verdict == TLS_CERT_TRUSTED && tls_peer_chain(t, &chain) > 0) {
+		in->identity = identity_new(chain[0]);
+		in->unproven = in->identity ? identity_fault(in->identity) : "no memory";
+	}
+	tls_peer_forget(t);
+}
+
+void inbound_secured(struct stream *s)
+{
+	struct inbound *in = container_of(s, struct inbound, s);
+	struct tls *t = conn_tls(s->conn);
+	char peer[ADDR_TEXT];
+
+	identify(in, t);
+	stream_set_timer(s, TIMEOUT_HEADER_MS);
+	STATS_INC(&s->w->stats, tls_accepted);
+	addr_format(conn_peer(s->conn), peer);
+	LOG(LOG_DEBUG, "tls-started", "a stream is encrypted", LF_STR("peer", peer),
+		LF_STR("version", tls_version(t)), LF_STR("cipher", tls_cipher(t)),
+		LF_SPAN("server-name", tls_server_name(t)),
+		LF_STR("certificate", in->unproven ? in->unproven : "trusted"));
+}
+
+/* -- SASL EXTERNAL -- */
+
+static void sasl_failed(struct inbound *in, const struct sasl_verdict *v)
+{
+	char peer[ADDR_TEXT];
+
+	STATS_INC(&in->s.w->stats, sasl_refused);
+	addr_format(conn_peer(in->s.conn), peer);
+	LOG(LOG_INFO, "sasl-refused", v->why, LF_STR("peer", peer),
+		LF_SPAN("domain", domain_span(&v->domain)), LF_STR("condition", v->condition));
+}
+
+/* The pair of the two domains of the headers, and no other (rule 4.1). */
+static void sasl_succeeded(struct inbound *in, const struct sasl_verdict *v)
+{
+	if (!in->from)
+		in->from = mem_try_text(v->domain.text, v->domain.len);
+	STATS_INC(&in->s.w->stats, sasl_accepted);
+	claims_proven(in, domain_span(&v->domain), span_str(in->to));
+	rand_stream_id(in->asker.id);
+	stream_restart(&in->s);
+	stream_set_timer(&in->s, TIMEOUT_HEADER_MS);
+}
+
+bool inbound_sasl(struct inbound *in, const struct element *e)
+{
+	struct sasl_facts facts = sasl_facts(in);
+	char buf[SASL_ANSWER];
+	struct writer w = WRITER(buf);
+	struct sasl_verdict v;
+	enum sasl_next next = sasl_take(&in->sasl, &facts, e, &w, &v);
+
+	if (next == SASL_FOREIGN)
+		return false;
+	stream_say(&in->s, writer_span(&w));
+	if (v.condition)
+		sasl_failed(in, &v);
+	if (next == SASL_AUTHENTICATED)
+		sasl_succeeded(in, &v);
+	else if (next == SASL_EXHAUSTED)
+		stream_fail(&in->s, "policy-violation", NULL, "too many attempts to authenticate");
+	return true;
+}

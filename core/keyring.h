@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What TLS needs of the operator's files. Credentials are the certificates of the hosted
+ * domains (--cert-dir) and the anchors that peers' are judged by (--ca-file, --crl-file):
+ * read by the control thread, immutable, counted, any thread. A keyring is one worker's
+ * use of them: what it has loaded, and how it shakes hands in both directions. A reload
+ * makes both anew; connections keep what they began with.
+ */
+#ifndef SLUICE_CORE_KEYRING_H
+#define SLUICE_CORE_KEYRING_H
+
+#include "core/config.h"
+
+struct credentials;
+struct keyring;
+struct tls;
+struct tls_tickets;
+
+/* NULL with the message in `why`: a file that all depends on cannot be used. A certificate that
+ * cannot be is left out, with a word in the log if `speak`. Start-up memory. */
+struct credentials *credentials_load(const struct config *c, bool speak, char why[512]);
+void credentials_free(struct credentials *c);
+unsigned credentials_names(const struct credentials *c); /* that certificates cover */
+unsigned credentials_anchors(const struct credentials *c);
+
+/* Says in the log which certificates end soon; since: when that was last done, INT64_MIN: never. */
+void credentials_expiring(const struct credentials *c, int64_t since, int64_t now);
+
+/* name: the router's own, whose certificate, or else any, is for peers that name nobody. *slot is where the worker has its current keyring; it outlives all connections, as the tickets do.
+ * NULL and *why (static text) when the TLS library refuses. */
+struct keyring *keyring_new(const struct credentials *c, struct span name,
+	struct tls_tickets *tickets, struct keyring **slot, const char **why);
+void keyring_free(struct keyring *k); /* NULL is allowed */
+
+/*
+ * The accepting side of a handshake, with the certificate for `domain` (canonical) unless the peer
+ * names another by SNI; empty: by SNI alone. NULL: no certificate covers it, or no memory.
+ */
+struct tls *keyring_accept(struct keyring *k, struct span domain) MUST_CHECK;
+/*
+ * The opening side towards an endpoint of the domain `to`; from: who we are, whose certificate is
+ * shown if there is one. direct: XEP-0368. NULL: no memory.
+ */
+struct tls *keyring_open(struct keyring *k, struct span from, struct span to,
+	const struct addr *endpoint, bool direct) MUST_CHECK;
+
+#endif
