@@ -207,6 +207,7 @@ static void pair_proven(struct inbound *in, struct span from, struct span to)
 
 	STATS_INC(&in->s.w->stats, pairs_valid);
 	STATS_INC(&in->s.w->stats, pairs_by_certificate);
+	inbound_by_certificate(in);
 	if (pairs_count(in->pairs, PAIR_VALID) == 1)
 		inbound_proven(in);
 	if (!log_enabled(LOG_DEBUG))

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/lines.h"
@@ -24,6 +25,8 @@ struct router {
 	struct addr *own; /* of rules: our listeners */
 	unsigned n_own;
 	struct secrets *secrets;
+	struct hosting *hosting; /* what the worker was told last; our reference */
+	int64_t expiry_told; /* seconds since 1970: until then certificates' ends were told */
 	struct worker worker;
 };
 
@@ -205,10 +208,19 @@ static void tell(struct router *r, struct control c)
 		(void)usleep(1000);
 }
 
+static void warn_expiry(struct router *r)
+{
+	int64_t now = clock_unix();
+
+	if (r->hosting->credentials)
+		credentials_expiring(r->hosting->credentials, r->expiry_told, now);
+	r->expiry_told = now;
+}
+
 static void control_reload(struct router *r)
 {
 	char why[512];
-	struct hosting *h = hosting_load(r->config, 1, why);
+	struct hosting *h = hosting_load(r->config, 2, why);
 
 	if (!h) {
 		LOG(LOG_ERROR, "reload-refused", why, LF_STR("state", "the old one stays"));
@@ -219,6 +231,8 @@ static void control_reload(struct router *r)
 		LF_INT("domains", registry_hosts(h->registry)),
 		LF_INT("backends", registry_backends(h->registry)));
 	warn_hosting(r->config, h->registry);
+	hosting_release(r->hosting);
+	r->hosting = h;
 	tell(r, (struct control){ .what = CONTROL_HOSTING, .hosting = h });
 }
 
@@ -227,10 +241,11 @@ static void control_wait(struct router *r, const sigset_t *signals)
 	bool draining = false;
 
 	while (!worker_ended(&r->worker)) {
-		const struct timespec tick = { .tv_nsec = 50000000 };
-		int sig = draining ? sigtimedwait(signals, NULL, &tick)
-				   : sigwaitinfo(signals, NULL);
+		const struct timespec hour = { .tv_sec = 3600 }, tick = { .tv_nsec = 50000000 };
+		int sig = sigtimedwait(signals, NULL, draining ? &tick : &hour);
 
+		if (!draining)
+			warn_expiry(r);
 		if (sig == SIGHUP && draining)
 			LOG(LOG_WARN, "reload-ignored", "the router is stopping: nothing is read");
 		else if (sig == SIGHUP)
@@ -273,7 +288,6 @@ int control_run(const struct config *c)
 {
 	struct router *r;
 	char why[512];
-	struct hosting *hosting;
 	int code = EX_CONFIG;
 	sigset_t signals;
 
@@ -285,18 +299,20 @@ int control_run(const struct config *c)
 	raise_descriptors(c);
 	rules_from_config(r);
 	r->secrets = load_secrets(c->secret_file, why);
-	hosting = r->secrets ? hosting_load(c, 1, why) : NULL;
-	if (!hosting) {
+	r->expiry_told = INT64_MIN;
+	r->hosting = r->secrets ? hosting_load(c, 2, why) : NULL;
+	if (!r->hosting) {
 		fprintf(stderr, "sluice: %s\n", why);
 	} else if (!addresses_free(c->listen, c->n_listen, "--listen") ||
 		!addresses_free(c->listen_tls, c->n_listen_tls, "--listen-tls") ||
 		!addresses_free(c->component_listen, c->n_component_listen, "--component-listen")) {
-		hosting_release(hosting);
+		hosting_release(r->hosting); /* the worker's */
 		code = EX_UNAVAILABLE;
-	} else if (worker_start(&r->worker, 0, c, &r->rules, r->secrets, hosting, &code)) {
+	} else if (worker_start(&r->worker, 0, c, &r->rules, r->secrets, r->hosting, &code)) {
 		LOG(LOG_INFO, "started", "the router is up", LF_STR("name", c->name),
-			LF_INT("domains", registry_hosts(hosting->registry)));
-		warn_hosting(c, hosting->registry);
+			LF_INT("domains", registry_hosts(r->hosting->registry)));
+		warn_hosting(c, r->hosting->registry);
+		warn_expiry(r);
 		control_wait(r, &signals);
 		worker_join(&r->worker);
 		LOG(LOG_INFO, "stopped", "the router has ended");
@@ -304,6 +320,7 @@ int control_run(const struct config *c)
 	}
 	if (r->secrets)
 		secrets_free(r->secrets);
+	hosting_release(r->hosting);
 	mem_free(r->own);
 	mem_free(r);
 	return code;

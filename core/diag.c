@@ -9,12 +9,14 @@
 #include <sys/utsname.h>
 #include <sysexits.h>
 
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/keyring.h"
 #include "core/lines.h"
 #include "core/policy.h"
 #include "core/registry.h"
 #include "dialback/key.h"
+#include "net/tls.h"
 #include "xml/scan.h"
 
 #ifndef SLUICE_SYSTEM_WOLFSSL
@@ -139,6 +141,26 @@ static void check_build(struct report *r)
 		say(r, FINE, "wolfSSL", NULL, "the tuned build");
 	say(r, FINE, "allocator", NULL, "%s", SLUICE_JEMALLOC ? "jemalloc" : "the C library's");
 	say(r, FINE, "glibc", NULL, "%s", gnu_get_libc_version());
+}
+
+#define AES_BYTES (64u << 20)
+
+/* A figure that tells an assembler from plain C, which differ by a factor of thirty. */
+static void check_aes(struct report *r)
+{
+	uint64_t began = clock_ms(), took;
+
+	if (!tls_aes_work(AES_BYTES)) {
+		say(r, WRONG, "AES", "rebuild wolfSSL: scripts/setup.sh", "%s cannot do AES-GCM",
+			tls_library());
+		return;
+	}
+	took = clock_ms() - began;
+	say(r, tls_hardware_aes() ? FINE : NOTE, "AES", NULL,
+		"%s, %s; AES-128-GCM about %u MB/s, %s first", tls_library(),
+		tls_hardware_aes() ? "with the processor's instructions" : "in software",
+		(unsigned)(AES_BYTES / 1000 / (took ? took : 1)),
+		tls_hardware_aes() ? "AES" : "ChaCha20");
 }
 
 static void check_scanner(struct report *r)
@@ -293,6 +315,7 @@ int diag_check(const struct config *c, FILE *out)
 	check_open_files(&r, c);
 	check_memlock(&r);
 	check_build(&r);
+	check_aes(&r);
 	check_scanner(&r);
 	check_tls(&r, c);
 	check_registry(&r, c);

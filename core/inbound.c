@@ -28,6 +28,16 @@ static void inbound_uncount(struct inbound *in)
 	in->counted = false;
 }
 
+/* Until it has been idle for too long, or its certificate is over. */
+static void inbound_wait(struct inbound *in, uint64_t idle_left)
+{
+	uint64_t now = in->s.w->now, ends = in->certificate_ends;
+
+	if (ends && ends < now + idle_left)
+		idle_left = ends > now ? ends - now : 0;
+	stream_set_timer(&in->s, idle_left);
+}
+
 void inbound_proven(struct inbound *in)
 {
 	inbound_uncount(in);
@@ -35,7 +45,7 @@ void inbound_proven(struct inbound *in)
 	conn_set_stranger(in->s.conn, false);
 	conn_set_queue_max(in->s.conn, LIMIT_ANSWERS);
 	stream_prove(&in->s);
-	stream_set_timer(&in->s, TIMEOUT_IDLE_IN_MS);
+	inbound_wait(in, TIMEOUT_IDLE_IN_MS);
 }
 
 void inbound_pause(struct inbound *in, enum inbound_pause why)
@@ -275,8 +285,10 @@ static void inbound_timeout(struct stream *s)
 		stream_fail(s, "connection-timeout", NULL, "no stream header in time");
 	else if (pairs_count(in->pairs, PAIR_VALID) == 0)
 		inbound_unauthenticated(in);
+	else if (in->certificate_ends && s->w->now >= in->certificate_ends)
+		stream_fail(s, "reset", NULL, "the certificate that proved the peer's domain is over");
 	else if (idle < TIMEOUT_IDLE_IN_MS)
-		stream_set_timer(s, TIMEOUT_IDLE_IN_MS - idle);
+		inbound_wait(in, TIMEOUT_IDLE_IN_MS - idle);
 	else
 		stream_end(s, "idle");
 }

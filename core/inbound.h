@@ -24,6 +24,7 @@ struct inbound {
 	struct identity *identity; /* what the peer's certificate proves; NULL: nothing */
 	const char *unproven; /* why it proves nothing; static text */
 	struct sasl sasl;
+	uint64_t certificate_ends; /* ms: when that is over; 0: nothing was proven by it */
 	uint8_t pausing; /* enum inbound_pause, why it is not read */
 	bool counted; /* in the worker's count of unauthenticated streams */
 	bool strict_close; /* --invalid-policy=forbid: ends unless a pair becomes VALID */
@@ -65,6 +66,8 @@ bool inbound_offer_proof(struct inbound *in, struct writer *w);
 void inbound_starttls(struct inbound *in); /* <starttls/> came */
 bool inbound_sasl(struct inbound *in, const struct element *e); /* false: it is none of SASL's */
 void inbound_secured(struct stream *s); /* ops->secured */
+/* A pair is VALID because of the certificate: the stream ends with it. */
+void inbound_by_certificate(struct inbound *in);
 
 /* Is the stream one of these? (streams of a worker are of several kinds) */
 struct inbound *inbound_of(struct stream *s);

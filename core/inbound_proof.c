@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/inbound.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/rand.h"
 #include "core/claims.h"
 #include "core/keyring.h"
 #include "core/worker.h"
@@ -180,6 +182,16 @@ void inbound_secured(struct stream *s)
 		LF_STR("version", tls_version(t)), LF_STR("cipher", tls_cipher(t)),
 		LF_SPAN("server-name", tls_server_name(t)),
 		LF_STR("certificate", in->unproven ? in->unproven : "trusted"));
+}
+
+/* Spread over a minute: many streams may hang on one certificate (rule 4.4). */
+void inbound_by_certificate(struct inbound *in)
+{
+	int64_t left = identity_not_after(in->identity) - clock_unix();
+
+	if (in->certificate_ends == 0)
+		in->certificate_ends = in->s.w->now + (left > 0 ? (uint64_t)left * 1000 : 0) +
+			rand_below(60000);
 }
 
 /* -- SASL EXTERNAL -- */

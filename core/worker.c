@@ -178,11 +178,20 @@ static uint32_t worker_sleep(const struct worker *w)
 	return verifier_next(w->verifier, w->now, wait);
 }
 
+static void worker_tickets(struct worker *w)
+{
+	if (w->now < w->tickets_due)
+		return;
+	tls_tickets_turn(w->tickets, w->now);
+	w->tickets_due = w->now + 60000;
+}
+
 static void worker_loop(struct worker *w)
 {
 	for (;;) {
 		worker_inbox(w);
 		timer_wheel_run(w->wheel, w->now);
+		worker_tickets(w);
 		dns_turn(w->dns, w->now);
 		resolver_turn(w->resolver, w->now);
 		verifier_turn(w->verifier, w->now);

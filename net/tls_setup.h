@@ -53,5 +53,8 @@ void tls_setup_unref(struct tls_setup *s);
 /* For --check and the log. */
 const char *tls_library(void); /* name and version */
 bool tls_hardware_aes(void); /* the library was built for it and the processor has it */
+/* Encrypts so many bytes with AES-128-GCM in full records, for the caller to time. False: the library
+ * refuses. */
+bool tls_aes_work(size_t bytes);
 
 #endif

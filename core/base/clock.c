@@ -12,6 +12,11 @@ uint64_t clock_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+int64_t clock_unix(void)
+{
+	return time(NULL);
+}
+
 void clock_stamp(char out[25])
 {
 	struct timespec t;

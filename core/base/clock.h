@@ -11,6 +11,9 @@
 
 uint64_t clock_ms(void);
 
+/* Wall clock: seconds since 1970. */
+int64_t clock_unix(void);
+
 /* Wall clock in UTC as "2026-11-22T16:30:00.123Z", for logs; out holds 25 bytes. */
 void clock_stamp(char out[25]);
 

@@ -97,6 +97,8 @@ Test(diag_report, all_is_well)
 	expect_line("ok     open files     hard limit ");
 	expect_line("ok     locked memory  limit ");
 	expect_line("ok     allocator      ");
+	cr_expect(strstr(report, "AES            wolfSSL "), "%s", report);
+	cr_expect(strstr(report, "; AES-128-GCM about "), "%s", report);
 	snprintf(want, sizeof(want), "ok     XML scanner    %s\n", scan_loops());
 	expect_line(want);
 	expect_line("note   TLS            off: streams with other servers are in clear text\n");
