@@ -264,6 +264,8 @@ static void starved_wake(struct conns *cs)
 		struct conn *c = list_first(&waiting, struct conn, starved);
 
 		list_del(&c->starved);
+		if (c->tls)
+			conn_touch(c);
 		if (c->state == CONN_OPEN && c->ops->writable)
 			c->ops->writable(c);
 	}

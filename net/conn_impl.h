@@ -121,6 +121,8 @@ void conn_tls_input(struct conn *c, struct span in);
 bool conn_tls_waiting(const struct conn *c); /* there is kept input that can be read */
 /* Encrypts the next batch if there is none in flight. True: c->wire is to be sent. */
 bool conn_tls_prepare(struct conn *c);
+/* There is no room yet for what was written. */
+bool conn_tls_pending(const struct conn *c);
 void conn_tls_sent(struct conn *c, size_t n);
 /* Says goodbye once everything is out. True: that has to be sent. */
 bool conn_tls_goodbye(struct conn *c);

@@ -296,9 +296,11 @@ void conn_work(struct conn *c, uint64_t now)
 		return;
 	if (c->tls ? conn_tls_prepare(c) : c->out.bytes > 0)
 		send_start(c, now);
-	else if (c->state == CONN_FLUSHING && c->tls && conn_tls_goodbye(c))
+	else if (c->state != CONN_FLUSHING || (c->tls && conn_tls_pending(c)))
+		return;
+	else if (c->tls && conn_tls_goodbye(c))
 		send_start(c, now);
-	else if (c->state == CONN_FLUSHING)
+	else
 		conn_shut(c, now);
 }
 

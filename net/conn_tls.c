@@ -58,6 +58,13 @@ static void io_end(struct conn *c, const struct tls_io *io)
 		conn_touch(c);
 }
 
+/* Looked at again when the budget has room. */
+static void starve(struct conn *c)
+{
+	list_del(&c->starved);
+	list_add_tail(&c->cs->starved, &c->starved);
+}
+
 /* A batch of what the user wrote, as records. */
 static void batch_encrypt(struct conn *c)
 {
@@ -67,8 +74,7 @@ static void batch_encrypt(struct conn *c)
 	unsigned n;
 
 	if (io.out_room == 0) {
-		list_del(&c->starved);
-		list_add_tail(&c->cs->starved, &c->starved);
+		starve(c);
 		return;
 	}
 	n = outq_start(&c->out, iov);
@@ -85,6 +91,11 @@ bool conn_tls_prepare(struct conn *c)
 		tls_state(c->tls) == TLS_OPEN)
 		batch_encrypt(c);
 	return c->wire.bytes > 0;
+}
+
+bool conn_tls_pending(const struct conn *c)
+{
+	return c->out.bytes > 0 && tls_state(c->tls) == TLS_OPEN;
 }
 
 void conn_tls_sent(struct conn *c, size_t n)
@@ -122,8 +133,8 @@ static void tls_over(struct conn *c, struct tls_io *io)
 	(void)tls_flush(c->tls, io);
 	io_end(c, io);
 	io->out_n = 0;
-	if (tls_state(c->tls) == TLS_CLOSED)
-		conn_end(c, 0, "the peer closed the connection");
+	if (tls_state(c->tls) == TLS_CLOSED) /* its goodbye wants ours (RFC 8446 section 6.1) */
+		conn_close(c, "the peer closed the connection");
 	else
 		tls_failed(c);
 }
@@ -182,8 +193,11 @@ void conn_tls_input(struct conn *c, struct span in)
 	io = io_begin(c, in);
 	while (input_step(c, &io))
 		io.out_room = outq_fits(&c->wire, BATCH_ROOM) ? BATCH_ROOM : 0;
-	if (c->state <= CONN_OPEN)
-		input_keep(c, io.in);
+	if (c->state > CONN_OPEN)
+		return;
+	input_keep(c, io.in);
+	if (io.out_room == 0)
+		starve(c);
 }
 
 bool conn_tls_waiting(const struct conn *c)
