@@ -133,7 +133,14 @@ static void authlink_tls(struct authlink *a, const struct element *e)
 
 static void authlink_secured(struct stream *s)
 {
-	tls_peer_forget(conn_tls(s->conn));
+	struct tls *t = conn_tls(s->conn);
+	char peer[ADDR_TEXT];
+
+	addr_format(conn_peer(s->conn), peer);
+	LOG(LOG_DEBUG, "authority-secured", "a stream to an authoritative server is encrypted",
+		LF_STR("peer", peer), LF_STR("version", tls_version(t)),
+		LF_STR("cipher", tls_cipher(t)));
+	tls_peer_forget(t);
 	s->ops->open(s);
 	stream_set_timer(s, TIMEOUT_HEADER_MS);
 }

@@ -167,7 +167,7 @@ static void claim_start(struct inbound *in, const struct request *rq, struct pai
 }
 
 /* For the log: why a request was refused at once. */
-static const char *refusal_text(const struct receive_step *step)
+static const char *refusal_text(const struct receive_step *step, const struct receive_facts *facts)
 {
 	if (step->pair && step->pair->state == PAIR_REFUSED)
 		return "refused a while ago; the refusal still holds";
@@ -177,6 +177,8 @@ static const char *refusal_text(const struct receive_step *step)
 	case DB_BAD_REQUEST:
 		return "the key is empty or too long";
 	case DB_POLICY_VIOLATION:
+		if (facts->tls_missing)
+			return "the stream is in clear text, and TLS is required";
 		return "the policy forbids one of the two domains";
 	case DB_NOT_ACCEPTABLE:
 		return "the sender domain is hosted here, or is the target";
@@ -190,12 +192,12 @@ static const char *refusal_text(const struct receive_step *step)
 }
 
 static void refusal_log(const struct inbound *in, const struct request *rq,
-	const struct receive_step *step)
+	const struct receive_step *step, const struct receive_facts *facts)
 {
 	char peer[ADDR_TEXT];
 
 	addr_format(conn_peer(in->s.conn), peer);
-	LOG(LOG_WARN, "pair-refused", refusal_text(step), LF_STR("peer", peer),
+	LOG(LOG_WARN, "pair-refused", refusal_text(step, facts), LF_STR("peer", peer),
 		LF_SPAN("from", rq->raw_from), LF_SPAN("to", rq->raw_to),
 		LF_STR("condition", db_condition_name(step->condition)));
 }
@@ -262,7 +264,7 @@ static void result_request(struct inbound *in, const struct request *rq)
 		break;
 	case RECEIVE_ERROR:
 		STATS_INC(&in->s.w->stats, pairs_error);
-		refusal_log(in, rq, &step);
+		refusal_log(in, rq, &step, &facts);
 		result_answer(in, rq->raw_from, rq->raw_to, NULL, step.condition);
 		break;
 	case RECEIVE_IGNORE:

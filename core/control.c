@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -18,6 +19,7 @@
 #include "xml/scan.h"
 
 #define SECRET_WEAK 16 /* octets; what is shorter can be guessed */
+#define EXPIRY_EVERY_S 3600 /* seconds between two looks at the dates of our certificates */
 
 struct router {
 	const struct config *config;
@@ -25,8 +27,8 @@ struct router {
 	struct addr *own; /* of rules: our listeners */
 	unsigned n_own;
 	struct secrets *secrets;
-	struct hosting *hosting; /* what the worker was told last; our reference */
-	int64_t expiry_told; /* seconds since 1970: until then certificates' ends were told */
+	struct hosting *hosting; /* the current one: a reference besides the worker's */
+	int64_t expiry_seen; /* seconds since 1970: dates up to here have been spoken of */
 	struct worker worker;
 };
 
@@ -73,6 +75,8 @@ static void rules_from_config(struct router *r)
 
 	for (unsigned i = 0; i < c->n_listen; i++)
 		own_add(r, &c->listen[i]);
+	for (unsigned i = 0; i < c->n_listen_tls; i++)
+		own_add(r, &c->listen_tls[i]);
 	for (unsigned i = 0; i < c->n_component_listen; i++)
 		own_add(r, &c->component_listen[i]);
 	r->rules = config_rules(c, r->own, r->n_own);
@@ -208,15 +212,6 @@ static void tell(struct router *r, struct control c)
 		(void)usleep(1000);
 }
 
-static void warn_expiry(struct router *r)
-{
-	int64_t now = clock_unix();
-
-	if (r->hosting->credentials)
-		credentials_expiring(r->hosting->credentials, r->expiry_told, now);
-	r->expiry_told = now;
-}
-
 static void control_reload(struct router *r)
 {
 	char why[512];
@@ -236,16 +231,27 @@ static void control_reload(struct router *r)
 	tell(r, (struct control){ .what = CONTROL_HOSTING, .hosting = h });
 }
 
+static void warn_expiring(struct router *r)
+{
+	int64_t now = clock_unix();
+
+	if (!r->hosting->credentials)
+		return;
+	credentials_expiring(r->hosting->credentials, r->expiry_seen, now);
+	r->expiry_seen = now;
+}
+
 static void control_wait(struct router *r, const sigset_t *signals)
 {
 	bool draining = false;
 
 	while (!worker_ended(&r->worker)) {
-		const struct timespec hour = { .tv_sec = 3600 }, tick = { .tv_nsec = 50000000 };
-		int sig = sigtimedwait(signals, NULL, draining ? &tick : &hour);
+		const struct timespec tick = { .tv_nsec = 50000000 };
+		const struct timespec expiry = { .tv_sec = EXPIRY_EVERY_S };
+		int sig = sigtimedwait(signals, NULL, draining ? &tick : &expiry);
 
 		if (!draining)
-			warn_expiry(r);
+			warn_expiring(r);
 		if (sig == SIGHUP && draining)
 			LOG(LOG_WARN, "reload-ignored", "the router is stopping: nothing is read");
 		else if (sig == SIGHUP)
@@ -264,7 +270,7 @@ static void control_wait(struct router *r, const sigset_t *signals)
 	}
 }
 
-/* Blocked in every thread, so that only sigwaitinfo() sees them. */
+/* Blocked in every thread, so that only sigtimedwait() sees them. */
 static void block_signals(sigset_t *signals)
 {
 	sigemptyset(signals);
@@ -284,6 +290,35 @@ static bool scanner_usable(void)
 	return false;
 }
 
+static bool may_listen(const struct config *c)
+{
+	return addresses_free(c->listen, c->n_listen, "--listen") &&
+		addresses_free(c->listen_tls, c->n_listen_tls, "--listen-tls") &&
+		addresses_free(c->component_listen, c->n_component_listen, "--component-listen");
+}
+
+/* The exit code. */
+static int router_run(struct router *r, const sigset_t *signals)
+{
+	const struct config *c = r->config;
+	int code = EX_UNAVAILABLE;
+
+	if (!may_listen(c)) {
+		hosting_release(r->hosting); /* the worker's */
+		return code;
+	}
+	if (!worker_start(&r->worker, 0, c, &r->rules, r->secrets, r->hosting, &code))
+		return code;
+	LOG(LOG_INFO, "started", "the router is up", LF_STR("name", c->name),
+		LF_INT("domains", registry_hosts(r->hosting->registry)));
+	warn_hosting(c, r->hosting->registry);
+	warn_expiring(r);
+	control_wait(r, signals);
+	worker_join(&r->worker);
+	LOG(LOG_INFO, "stopped", "the router has ended");
+	return 0;
+}
+
 int control_run(const struct config *c)
 {
 	struct router *r;
@@ -295,29 +330,17 @@ int control_run(const struct config *c)
 		return code;
 	r = mem_zalloc(sizeof(*r));
 	r->config = c;
+	r->expiry_seen = INT64_MIN;
 	block_signals(&signals);
 	raise_descriptors(c);
 	rules_from_config(r);
 	r->secrets = load_secrets(c->secret_file, why);
-	r->expiry_told = INT64_MIN;
 	r->hosting = r->secrets ? hosting_load(c, 2, why) : NULL;
-	if (!r->hosting) {
+	if (r->hosting)
+		code = router_run(r, &signals);
+	else
 		fprintf(stderr, "sluice: %s\n", why);
-	} else if (!addresses_free(c->listen, c->n_listen, "--listen") ||
-		!addresses_free(c->listen_tls, c->n_listen_tls, "--listen-tls") ||
-		!addresses_free(c->component_listen, c->n_component_listen, "--component-listen")) {
-		hosting_release(r->hosting); /* the worker's */
-		code = EX_UNAVAILABLE;
-	} else if (worker_start(&r->worker, 0, c, &r->rules, r->secrets, r->hosting, &code)) {
-		LOG(LOG_INFO, "started", "the router is up", LF_STR("name", c->name),
-			LF_INT("domains", registry_hosts(r->hosting->registry)));
-		warn_hosting(c, r->hosting->registry);
-		warn_expiry(r);
-		control_wait(r, &signals);
-		worker_join(&r->worker);
-		LOG(LOG_INFO, "stopped", "the router has ended");
-		code = 0;
-	}
+	hosting_release(r->hosting);
 	if (r->secrets)
 		secrets_free(r->secrets);
 	hosting_release(r->hosting);

@@ -147,8 +147,7 @@ static bool text_keep(char **to, const struct domain *d)
 }
 
 /* Who has authenticated remains who it is (rule 1.6). */
-static const char *inbound_names_fault(struct inbound *in, const struct header *h,
-	const char **why)
+static const char *inbound_names_fault(struct inbound *in, const struct header *h, const char **why)
 {
 	if (in->sasl.state == SASL_DONE && !span_is(domain_span(&h->from), in->from)) {
 		*why = "the header names another sender than the one that has authenticated";
@@ -310,7 +309,7 @@ static void inbound_closed(struct stream *s, int err, const char *why)
 	char peer[ADDR_TEXT];
 
 	addr_format(conn_peer(s->conn), peer);
-	if (err == -EPROTO)
+	if (err == -EPROTO || conn_securing(s->conn))
 		STATS_INC(&s->w->stats, tls_failed);
 	LOG(LOG_INFO, "inbound-closed", why, LF_STR("peer", peer), LF_INT("errno", -err),
 		LF_INT("pairs", pairs_count(in->pairs, PAIR_VALID)));

@@ -52,8 +52,10 @@ static struct tls_trust *trust_load(const struct config *c, char why[512])
 	if (pem_open(&anchors, c->ca_file, why) && pem_open(&crls, c->crl_file, why)) {
 		trust = tls_trust_new(pem_span(&anchors), pem_span(&crls), &skipped, &fault);
 		if (!trust)
-			(void)snprintf(why, 512, "%s: %s",
-				c->ca_file ? c->ca_file : "the system's trust anchors", fault);
+			(void)snprintf(why, 512, "%s%s%s: %s",
+				c->ca_file ? c->ca_file : "the system's trust anchors",
+				c->crl_file ? " with " : "", c->crl_file ? c->crl_file : "",
+				fault);
 		else if (skipped)
 			LOG(LOG_WARN, "anchors-skipped", "trust anchors that cannot be used",
 				LF_STR("file", c->ca_file ? c->ca_file : "the system's"),

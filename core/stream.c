@@ -63,7 +63,9 @@ void stream_release(struct stream *s)
 
 void stream_prove(struct stream *s)
 {
-	scan_set_max(s->scan, (uint32_t)s->w->config->max_stanza);
+	/* Kept for a restart, which makes another scanner: SASL proves first and restarts then. */
+	s->max_element = (uint32_t)s->w->config->max_stanza;
+	scan_set_max(s->scan, s->max_element);
 	carry_prove(&s->carry);
 }
 
@@ -97,6 +99,20 @@ static void stream_wind_down(struct stream *s, enum stream_state state, const ch
 		s->ops->ended(s);
 }
 
+/* TLS was agreed upon and is not up: no word of ours may go out, and the connection just ends (rule
+ * 1.5). */
+static bool stream_ends_mute(struct stream *s, const char *why)
+{
+	if (!conn_securing(s->conn))
+		return false;
+	s->ended = why;
+	s->state = STREAM_GONE;
+	if (s->ops->ended)
+		s->ops->ended(s);
+	conn_close(s->conn, why);
+	return true;
+}
+
 static void stream_fail_as(struct stream *s, const char *condition, const char *more,
 	const char *why, struct span from, struct span to)
 {
@@ -104,7 +120,7 @@ static void stream_fail_as(struct stream *s, const char *condition, const char *
 	char peer[ADDR_TEXT];
 	struct writer w = WRITER(buf);
 
-	if (s->state >= STREAM_ENDING)
+	if (s->state >= STREAM_ENDING || stream_ends_mute(s, why))
 		return;
 	s->ops->open(s);
 	writer_lit(&w, "<stream:error><");
@@ -136,7 +152,7 @@ static void stream_leave(struct stream *s, struct span words, const char *why)
 {
 	char peer[ADDR_TEXT];
 
-	if (s->state >= STREAM_ENDING)
+	if (s->state >= STREAM_ENDING || stream_ends_mute(s, why))
 		return;
 	s->ops->open(s);
 	stream_say(s, words);
@@ -345,7 +361,8 @@ static void stream_secure_begin(struct stream *s, size_t rest)
 	if (s->state >= STREAM_ENDING)
 		return;
 	if (rest > 0) {
-		conn_abort(s->conn, -EPROTO, "the peer spoke in the clear after TLS was agreed upon");
+		conn_abort(s->conn, -EPROTO,
+			"the peer spoke in the clear after TLS was agreed upon");
 		s->state = STREAM_GONE;
 		return;
 	}

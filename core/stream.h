@@ -65,7 +65,7 @@ struct stream {
 	struct list link; /* in the worker's list of streams */
 	struct tls *securing; /* TLS begins with the next byte of input ... */
 	struct span last_words; /* ... after these; static text */
-	uint32_t max_element; /* of strangers */
+	uint32_t max_element; /* octets; a stranger's, until stream_prove() */
 	uint64_t serial; /* never reused */
 	uint64_t last_input; /* ms */
 	const char *ended; /* why we ended it; NULL: we did not */

@@ -15,6 +15,7 @@
 
 #define INBOX_MESSAGES 16
 #define MAX_SLEEP_MS 1000 /* so that a lost wake-up costs a second and not the router */
+#define TICKETS_EVERY_MS 60000
 
 static const char going_down[] = "the router is shutting down";
 
@@ -183,7 +184,7 @@ static void worker_tickets(struct worker *w)
 	if (w->now < w->tickets_due)
 		return;
 	tls_tickets_turn(w->tickets, w->now);
-	w->tickets_due = w->now + 60000;
+	w->tickets_due = w->now + TICKETS_EVERY_MS;
 }
 
 static void worker_loop(struct worker *w)
@@ -272,7 +273,7 @@ static bool worker_open(struct worker *w)
 	w->tickets = tls_tickets_new();
 	if (!worker_keyring(w, w->hosting, &why)) {
 		fprintf(stderr, "sluice: cannot set up TLS: %s\n", why);
-		w->exit_code = EX_OSERR;
+		w->exit_code = EX_CONFIG;
 		return false;
 	}
 	return worker_listen(w, c->component_listen, c->n_component_listen, component_accept,

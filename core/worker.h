@@ -55,7 +55,7 @@ struct worker {
 	struct canary canary; /* --xml-check */
 	struct keyring *keyring; /* NULL: no TLS */
 	struct tls_tickets *tickets;
-	uint64_t tickets_due; /* ms: when their keys are looked at again */
+	uint64_t tickets_due; /* ms; their keys are looked at from time to time */
 	struct routes *routes;
 	struct ipcount *unauthenticated; /* inbound streams per source address */
 	struct stats stats;

@@ -104,11 +104,13 @@ bool conn_say(struct conn *c, struct span s);
 
 /*
  * TLS from here on (RFC 6120 section 5): t, which the connection takes over, begins once all that was
- * written so far is out in the clear. Input that comes before that ends the connection: nothing may
- * be said between asking for TLS and beginning it. Then come `secured` or `closed`; what is written
- * meanwhile waits. conn_unsent() counts a batch whose records were partly sent as handed over.
+ * written so far is out in the clear. Input that comes before that was handed to the kernel ends the
+ * connection: nothing may be said between asking for TLS and beginning it. Then come `secured` or
+ * `closed`; until then conn_securing() is true, and what is written waits: none of it goes out in the
+ * clear. conn_unsent() counts a batch whose records were partly sent as handed over.
  */
 void conn_secure(struct conn *c, struct tls *t);
+bool conn_securing(const struct conn *c);
 struct tls *conn_tls(const struct conn *c); /* NULL: in the clear */
 
 /* No more is received until conn_resume; the receive that is in flight may still bring input. */

@@ -43,8 +43,9 @@ struct conn {
 	struct list work; /* in cs->free, cs->dirty or cs->ended, or nothing is to be done */
 	struct list starved; /* in cs->starved: a write failed for want of budget */
 	struct list handshake; /* in cs->handshakes: its turn comes */
-	struct tls *tls, *tls_next; /* NULL: in the clear; to begin once `out` is empty */
-	struct outq wire; /* with TLS: ciphertext of the batch of `out` that is in flight */
+	struct tls *tls, *tls_next; /* NULL: in the clear; to begin once `wire` is empty */
+	struct outq
+		wire; /* with either: what goes out as it is; with TLS, ciphertext of a batch of `out` */
 	struct outq out;
 	struct timer timer;
 	union op_memory *memory;
@@ -60,6 +61,7 @@ struct conn {
 	bool paused, blocked, eof, sampled, aborted;
 	bool big; /* the last receive filled its buffer */
 	bool more; /* the last receive left something in the socket */
+	bool last_words; /* before TLS: the last that is said in the clear is with the kernel */
 	bool batch_sent; /* with TLS: some of the batch has gone out */
 };
 
@@ -93,6 +95,12 @@ void conn_end(struct conn *c, int err, const char *why);
 /* All of a closing connection's output is out. */
 void conn_shut(struct conn *c, uint64_t now);
 
+/* What the kernel is given. */
+static inline struct outq *conn_wire(struct conn *c)
+{
+	return c->tls || c->tls_next ? &c->wire : &c->out;
+}
+
 /* -- net/conn_io.c -- */
 
 void conn_io_setup(struct conns *cs);
@@ -116,6 +124,8 @@ void conns_tls_turn(struct conns *cs);
 void conn_tls_begin(struct conn *c);
 void conn_tls_end(struct conn *c); /* before `closed` */
 void conn_tls_free(struct conn *c);
+/* Bytes that came between conn_secure and the beginning of TLS. */
+void conn_tls_early(struct conn *c, struct span in);
 /* Ciphertext that came, and what was kept before; calls the user. */
 void conn_tls_input(struct conn *c, struct span in);
 bool conn_tls_waiting(const struct conn *c); /* there is kept input that can be read */

@@ -90,10 +90,10 @@ static void memory_put(struct conn *c)
 
 static bool wants_input(const struct conn *c)
 {
-	if (c->receiving || c->eof || (c->tls && tls_readable(c->tls)))
+	if (c->receiving || c->eof)
 		return false;
 	if (c->state == CONN_OPEN)
-		return !c->paused;
+		return !c->paused && !(c->tls && tls_readable(c->tls));
 	return c->state == CONN_FLUSHING || c->state == CONN_SHUT;
 }
 
@@ -121,7 +121,7 @@ static void input_came(struct conn *c, struct span in, uint32_t flags, unsigned 
 		return;
 	cs->turn_bytes += in.n;
 	if (c->tls_next)
-		conn_abort(c, -EPROTO, "the peer spoke in the clear after TLS was agreed upon");
+		conn_tls_early(c, in);
 	else if (c->tls)
 		conn_tls_input(c, in);
 	else
@@ -184,8 +184,9 @@ static void send_start(struct conn *c, uint64_t now)
 	}
 	msg = &c->memory->msg;
 	*msg = (struct msghdr){ .msg_iov = c->memory->iov };
-	msg->msg_iovlen = outq_start(c->tls ? &c->wire : &c->out, c->memory->iov);
+	msg->msg_iovlen = outq_start(conn_wire(c), c->memory->iov);
 	c->sending = true;
+	c->last_words = c->tls_next && c->wire.in_flight == c->wire.bytes;
 	c->progress = now;
 	c->sampled = false;
 	c->cs->stats.sends++;
@@ -229,7 +230,7 @@ static void on_send(void *ctx, struct uring_tag tag, int res, uint32_t flags)
 	if (c->tls)
 		conn_tls_sent(c, n);
 	else
-		outq_complete(&c->out, n);
+		outq_complete(conn_wire(c), n);
 	cs->stats.bytes_out += n;
 	if (c->state == CONN_OPEN)
 		timer_stop(&c->timer);
@@ -282,7 +283,7 @@ void conn_work(struct conn *c, uint64_t now)
 {
 	if (c->state == CONN_DIALLING)
 		return;
-	if (c->tls_next && !c->sending && c->out.bytes == 0)
+	if (c->tls_next && !c->sending && c->wire.bytes == 0)
 		conn_tls_begin(c);
 	else if (c->tls && conn_tls_waiting(c))
 		conn_tls_input(c, SPAN_NONE);
@@ -294,7 +295,7 @@ void conn_work(struct conn *c, uint64_t now)
 		timer_set(c->cs->wheel, &c->timer, now + TIMEOUT_SEND_MS);
 	if (c->sending)
 		return;
-	if (c->tls ? conn_tls_prepare(c) : c->out.bytes > 0)
+	if (c->tls ? conn_tls_prepare(c) : conn_wire(c)->bytes > 0)
 		send_start(c, now);
 	else if (c->state != CONN_FLUSHING || (c->tls && conn_tls_pending(c)))
 		return;

@@ -65,6 +65,19 @@ static void starve(struct conn *c)
 	list_add_tail(&c->cs->starved, &c->starved);
 }
 
+/* No more than the room is for: what TLS writes without room waits in it. */
+static unsigned batch_pieces(struct span *piece, const struct iovec *iov, unsigned n)
+{
+	size_t left = BATCH * TLS_RECORD;
+	unsigned i;
+
+	for (i = 0; i < n && left > 0; i++) {
+		piece[i] = span_of(iov[i].iov_base, iov[i].iov_len < left ? iov[i].iov_len : left);
+		left -= piece[i].n;
+	}
+	return i;
+}
+
 /* A batch of what the user wrote, as records. */
 static void batch_encrypt(struct conn *c)
 {
@@ -77,9 +90,7 @@ static void batch_encrypt(struct conn *c)
 		starve(c);
 		return;
 	}
-	n = outq_start(&c->out, iov);
-	for (unsigned i = 0; i < n; i++)
-		piece[i] = span_of(iov[i].iov_base, iov[i].iov_len);
+	n = batch_pieces(piece, iov, outq_start(&c->out, iov));
 	outq_hold(&c->out, tls_write(c->tls, &io, piece, n));
 	c->batch_sent = false;
 	io_end(c, &io);
@@ -87,15 +98,14 @@ static void batch_encrypt(struct conn *c)
 
 bool conn_tls_prepare(struct conn *c)
 {
-	if (c->wire.bytes == 0 && c->out.in_flight == 0 && c->out.bytes > 0 &&
-		tls_state(c->tls) == TLS_OPEN)
+	if (c->wire.bytes == 0 && c->out.in_flight == 0 && c->out.bytes > 0 && tls_writable(c->tls))
 		batch_encrypt(c);
 	return c->wire.bytes > 0;
 }
 
 bool conn_tls_pending(const struct conn *c)
 {
-	return c->out.bytes > 0 && tls_state(c->tls) == TLS_OPEN;
+	return c->out.bytes > 0 && tls_writable(c->tls);
 }
 
 void conn_tls_sent(struct conn *c, size_t n)
@@ -110,7 +120,7 @@ bool conn_tls_goodbye(struct conn *c)
 {
 	struct tls_io io;
 
-	if (tls_state(c->tls) != TLS_OPEN)
+	if (!tls_writable(c->tls))
 		return c->wire.bytes > 0;
 	io = io_begin(c, SPAN_NONE);
 	tls_close(c->tls, &io);
@@ -133,10 +143,15 @@ static void tls_over(struct conn *c, struct tls_io *io)
 	(void)tls_flush(c->tls, io);
 	io_end(c, io);
 	io->out_n = 0;
-	if (tls_state(c->tls) == TLS_CLOSED) /* its goodbye wants ours (RFC 8446 section 6.1) */
-		conn_close(c, "the peer closed the connection");
-	else
+	if (tls_state(c->tls) != TLS_CLOSED) {
 		tls_failed(c);
+	} else if (c->state == CONN_OPEN && c->out.bytes > 0) {
+		conn_end(c, 0, "the peer closed the connection");
+	} else {
+		/* Nothing, or nothing but our last words, is to go out before our own end of TLS. */
+		c->eof = true;
+		conn_close(c, "the peer closed the connection");
+	}
 }
 
 /* What cannot be read now is kept; the bytes themselves go back to the ring of buffers. */
@@ -186,7 +201,7 @@ void conn_tls_input(struct conn *c, struct span in)
 {
 	struct tls_io io;
 
-	if (!turn_take(c)) {
+	if (c->paused || !turn_take(c)) {
 		input_keep(c, in);
 		return;
 	}
@@ -218,6 +233,8 @@ void conns_tls_turn(struct conns *cs)
 
 		list_del(&c->handshake);
 		conn_tls_input(c, SPAN_NONE);
+		/* All that was kept is read: nothing else may arm the next receive. */
+		conn_touch(c);
 	}
 }
 
@@ -227,7 +244,16 @@ void conn_secure(struct conn *c, struct tls *t)
 {
 	BUG_ON(c->tls || c->tls_next || c->state != CONN_OPEN);
 	c->tls_next = t;
+	/* What was written so far goes out as it is, and nothing that is written from here on. */
+	c->wire = c->out;
+	outq_init(&c->out, c->cs->pool);
+	c->out.share = c->wire.share;
 	conn_touch(c);
+}
+
+bool conn_securing(const struct conn *c)
+{
+	return c->tls_next || (c->tls && tls_state(c->tls) == TLS_HANDSHAKE);
 }
 
 struct tls *conn_tls(const struct conn *c)
@@ -240,9 +266,20 @@ void conn_tls_begin(struct conn *c)
 {
 	c->tls = c->tls_next;
 	c->tls_next = NULL;
-	outq_init(&c->wire, c->cs->pool);
-	c->wire.share = c->out.share;
 	conn_tls_input(c, SPAN_NONE);
+}
+
+/*
+ * As long as our last words in the clear are not with the kernel the peer cannot know them, and who
+ * opens TLS has none, since it speaks first there. Once they are, the peer's handshake may come
+ * before the completion of our send; what is not one fails as such.
+ */
+void conn_tls_early(struct conn *c, struct span in)
+{
+	if (!c->last_words)
+		conn_abort(c, -EPROTO, "the peer spoke in the clear after TLS was agreed upon");
+	else if (!tls_keep(c->tls_next, in))
+		conn_end(c, -ENOMEM, "no memory for what the peer has sent");
 }
 
 /* The connection is over; what the user may still ask for is what was not sent. */
@@ -254,9 +291,9 @@ void conn_tls_end(struct conn *c)
 
 void conn_tls_free(struct conn *c)
 {
+	if (c->tls || c->tls_next)
+		outq_clear(&c->wire);
 	tls_free(c->tls);
 	tls_free(c->tls_next);
-	if (c->tls)
-		outq_clear(&c->wire);
 	c->tls = c->tls_next = NULL;
 }

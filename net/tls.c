@@ -195,11 +195,13 @@ static bool hello_look(struct tls *t, struct tls_io *io)
 
 	if (all)
 		io->in = span_skip(io->in, io->in.n);
+	t->part = t->keep.end - t->keep.start;
 	if (all &&
-		tls_hello_read(span_of(t->keep.p + t->keep.start, t->keep.end - t->keep.start),
-			name, &n) == TLS_HELLO_PART)
+		tls_hello_read(span_of(t->keep.p + t->keep.start, t->part), name, &n) ==
+			TLS_HELLO_PART)
 		return false;
 	t->named = true;
+	t->part = 0;
 	if (all && n &&
 		(!tls_copy(span_of(name, n), &t->name, &t->name_n) ||
 			!cert_choose(t, span_of(t->name, n))))
@@ -286,12 +288,17 @@ static struct span record_gather(const struct span *pieces, unsigned n, size_t a
 	return span_of(buf, got);
 }
 
+bool tls_writable(const struct tls *t)
+{
+	return t->state == TLS_OPEN || t->state == TLS_CLOSED;
+}
+
 size_t tls_write(struct tls *t, struct tls_io *io, const struct span *pieces, unsigned n)
 {
 	char buf[TLS_RECORD];
 	size_t taken = 0, at = 0; /* at: bytes of pieces[0] that are taken */
 
-	if (!tls_flush(t, io) || t->state != TLS_OPEN)
+	if (!tls_flush(t, io) || !tls_writable(t))
 		return 0;
 	t->io = io;
 	while (n > 0 && io->out_n < io->out_room && !bytes_any(&t->waiting)) {
@@ -318,7 +325,7 @@ size_t tls_write(struct tls *t, struct tls_io *io, const struct span *pieces, un
 void tls_close(struct tls *t, struct tls_io *io)
 {
 	(void)tls_flush(t, io);
-	if (t->state != TLS_OPEN && t->state != TLS_CLOSED)
+	if (!tls_writable(t))
 		return;
 	t->io = io;
 	/* Once, by the library's own book; its answer tells of the peer only. */
@@ -343,7 +350,9 @@ bool tls_keep(struct tls *t, struct span in)
 
 bool tls_readable(const struct tls *t)
 {
-	return !is_over(t) && (bytes_any(&t->keep) || wolfSSL_pending(t->ssl) > 0);
+	/* Part of a ClientHello is no reason to read: only more of it is. */
+	return !is_over(t) &&
+		(t->keep.end - t->keep.start > t->part || wolfSSL_pending(t->ssl) > 0);
 }
 
 enum tls_state tls_state(const struct tls *t)

@@ -39,7 +39,7 @@ enum tls_state {
 	TLS_HANDSHAKE,
 	TLS_OPEN,
 	TLS_CLOSING, /* we have said that we send no more; the peer has not */
-	TLS_CLOSED, /* the peer has said that it sends no more: nothing was cut off */
+	TLS_CLOSED, /* the peer has said that it sends no more: nothing was cut off; we still may */
 	TLS_FAILED, /* everything else */
 };
 
@@ -73,6 +73,7 @@ enum tls_next tls_read(struct tls *t, struct tls_io *io, char *p, size_t room, s
 /* Encrypts the pieces as one text, in full records as far as it goes, while there is room;
  * returns how many bytes it took: 0 when there is no room, or not open. */
 size_t tls_write(struct tls *t, struct tls_io *io, const struct span *pieces, unsigned n);
+bool tls_writable(const struct tls *t); /* it is open, whatever the peer has said */
 /* Says that we send no more (close_notify), once. Input is still read. */
 void tls_close(struct tls *t, struct tls_io *io);
 /* Moves waiting output; true when none is left. */

@@ -10,6 +10,8 @@
 
 #include <wolfssl/wolfcrypt/asn.h>
 
+#define KEY_COPY 64 /* bytes that a copy of a key has beside the key itself */
+
 struct tls_cert {
 	_Atomic unsigned refs;
 	char *chain; /* DER, one after the other, the certificate first */
@@ -63,34 +65,33 @@ static const char *key_read(struct tls_cert *c, struct span pem)
 	return "there is no private key in PEM form, or it is encrypted";
 }
 
-/*
- * The library does not look whether it got memory for a key, here and in the next, and would
- * crash: better to end in words. It is little, and ours.
- */
+/* The library copies the key, and does not look whether it could (ProcessBuffer, as of 5.5.4). */
+static bool key_use(const struct tls_cert *c, WOLFSSL *ssl, WOLFSSL_CTX *ctx)
+{
+	const byte *key = (const byte *)c->key;
+	long n = (long)c->key_n;
+	int r;
+
+	if (!tls_spare_take(c->key_n + KEY_COPY))
+		return false;
+	r = ssl ? wolfSSL_use_PrivateKey_buffer(ssl, key, n, WOLFSSL_FILETYPE_ASN1)
+		: wolfSSL_CTX_use_PrivateKey_buffer(ctx, key, n, WOLFSSL_FILETYPE_ASN1);
+	tls_spare_drop();
+	return r == WOLFSSL_SUCCESS;
+}
+
 bool tls_cert_use(const struct tls_cert *c, WOLFSSL *ssl)
 {
-	bool done;
-
-	tls_library_must(true);
-	done = wolfSSL_use_certificate_chain_buffer_format(ssl, (const byte *)c->chain,
+	return wolfSSL_use_certificate_chain_buffer_format(ssl, (const byte *)c->chain,
 		       (long)c->chain_n, WOLFSSL_FILETYPE_ASN1) == WOLFSSL_SUCCESS &&
-		wolfSSL_use_PrivateKey_buffer(ssl, (const byte *)c->key, (long)c->key_n,
-			WOLFSSL_FILETYPE_ASN1) == WOLFSSL_SUCCESS;
-	tls_library_must(false);
-	return done;
+		key_use(c, ssl, NULL);
 }
 
 bool tls_cert_use_ctx(const struct tls_cert *c, WOLFSSL_CTX *ctx)
 {
-	bool done;
-
-	tls_library_must(true);
-	done = wolfSSL_CTX_use_certificate_chain_buffer_format(ctx, (const byte *)c->chain,
+	return wolfSSL_CTX_use_certificate_chain_buffer_format(ctx, (const byte *)c->chain,
 		       (long)c->chain_n, WOLFSSL_FILETYPE_ASN1) == WOLFSSL_SUCCESS &&
-		wolfSSL_CTX_use_PrivateKey_buffer(ctx, (const byte *)c->key, (long)c->key_n,
-			WOLFSSL_FILETYPE_ASN1) == WOLFSSL_SUCCESS;
-	tls_library_must(false);
-	return done;
+		key_use(c, NULL, ctx);
 }
 
 static const char *pair_check(const struct tls_cert *c)

@@ -19,9 +19,14 @@
 
 /* The library is made ready once per process; its memory comes from mem_try_*. */
 void tls_library_init(void);
-/* Between the two calls the library's allocations on this thread do not fail: they end the process in
- * words instead (core/base/mem.h). For its functions that do not look. */
-void tls_library_must(bool on);
+
+/*
+ * For calls in which the library does not look whether it got memory: the first allocation of at
+ * most n bytes that would fail does not, until the spare is dropped. False: no memory. One at a
+ * time, this thread's.
+ */
+bool tls_spare_take(size_t n) MUST_CHECK;
+void tls_spare_drop(void);
 
 struct tls_setup {
 	unsigned refs;
@@ -49,6 +54,7 @@ struct tls {
 	bool no_memory; /* in a callback of the library's */
 
 	bool named; /* accepting: the ClientHello was looked at */
+	size_t part; /* until then: bytes of keep that are known to be only a part of it */
 	struct tls_cert *cert; /* accepting: chosen by name */
 	char *name; /* SNI, sent or received */
 	size_t name_n;

@@ -33,21 +33,37 @@
 
 /* -- the library -- */
 
-static _Thread_local bool must;
+static _Thread_local void *spare;
+static _Thread_local size_t spare_n;
 
-void tls_library_must(bool on)
+bool tls_spare_take(size_t n)
 {
-	must = on;
+	BUG_ON(spare);
+	spare = mem_try_alloc(n);
+	spare_n = n;
+	return spare != NULL;
+}
+
+void tls_spare_drop(void)
+{
+	mem_free(spare);
+	spare = NULL;
 }
 
 static void *lib_alloc(size_t n)
 {
-	return must ? mem_alloc(n) : mem_try_alloc(n);
+	void *p = mem_try_alloc(n);
+
+	if (!p && spare && n <= spare_n) {
+		p = spare;
+		spare = NULL;
+	}
+	return p;
 }
 
 static void *lib_realloc(void *p, size_t n)
 {
-	return must ? mem_realloc(p, n) : mem_try_realloc(p, n);
+	return mem_try_realloc(p, n);
 }
 
 static void lib_init(void)

@@ -16,7 +16,7 @@ policy=/usr/sbin/policy-rc.d
 
 build_packages=(
 	build-essential clang clang-14 cmake ninja-build pkg-config git
-	liburing-dev libxml2-dev libjemalloc-dev libc-ares-dev libidn2-dev
+	liburing-dev libxml2-dev libjemalloc-dev libc-ares-dev libidn2-dev libssl-dev
 	autoconf automake libtool dpkg-dev ca-certificates openssl
 )
 test_packages=(

@@ -48,6 +48,16 @@ static void on_connected(struct conn *c)
 		e->on_connected(e);
 }
 
+static void on_secured(struct conn *c)
+{
+	struct end *e = conn_user(c);
+
+	cr_assert_eq(e->closes, 0);
+	e->secured++;
+	if (e->on_secured)
+		e->on_secured(e);
+}
+
 static void on_input(struct conn *c, char *p, size_t n)
 {
 	struct end *e = conn_user(c);
@@ -103,6 +113,7 @@ static void on_closed(struct conn *c, int err, const char *why)
 
 const struct conn_ops rig_ops = {
 	.connected = on_connected,
+	.secured = on_secured,
 	.input = on_input,
 	.writable = on_writable,
 	.closed = on_closed,
@@ -118,6 +129,8 @@ static bool on_accepted(void *ctx, int fd, const struct addr *peer)
 	e->rig = r;
 	e->conn = conn_adopt(r->conns, fd, peer, &rig_ops, e);
 	cr_assert_not_null(e->conn);
+	if (e->on_accepted)
+		e->on_accepted(e);
 	return true;
 }
 

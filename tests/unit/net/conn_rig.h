@@ -28,7 +28,7 @@ struct end {
 	struct conn *conn; /* NULL once closed */
 	uint64_t received; /* bytes, all as expected */
 	uint64_t written;
-	unsigned inputs, connects, closes, writables;
+	unsigned inputs, connects, secured, closes, writables;
 	size_t largest; /* input */
 	int err;
 	const char *why;
@@ -37,6 +37,8 @@ struct end {
 	size_t unsent_len, handed;
 	bool any_unsent;
 	void (*on_connected)(struct end *e);
+	void (*on_accepted)(struct end *e);
+	void (*on_secured)(struct end *e);
 	void (*on_input)(struct end *e, char *p, size_t n); /* after the check */
 	void (*on_writable)(struct end *e);
 	void (*on_closed)(struct end *e);

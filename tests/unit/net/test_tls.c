@@ -58,6 +58,30 @@ Test(tls, T_S7_any_pieces)
 	tls_world_free(&w);
 }
 
+/* Who takes it for one would wait for bytes that he does not let in. */
+Test(tls, T_S7_part_of_a_hello_is_no_reason_to_read)
+{
+	char hello[TLS_RECORD_ROOM], answer[TLS_RECORD_ROOM];
+	struct tls_io out = { .out = hello, .out_room = sizeof(hello) };
+	struct tls_io in = { .out = answer, .out_room = sizeof(answer) };
+	struct tls_world w;
+
+	tls_world_make(&w);
+	cr_assert_eq(tls_handshake(w.p.o.tls, &out), TLS_NEED_INPUT);
+	in.in = span_of(hello, out.out_n - 2);
+	cr_assert_eq(tls_handshake(w.p.a.tls, &in), TLS_NEED_INPUT);
+	cr_assert_eq(in.in.n, 0);
+	cr_assert_not(tls_readable(w.p.a.tls));
+	for (size_t left = 2; left > 0; left--) {
+		cr_assert(tls_keep(w.p.a.tls, span_of(hello + out.out_n - left, 1)));
+		cr_assert(tls_readable(w.p.a.tls));
+		(void)tls_handshake(w.p.a.tls, &in);
+		cr_assert_not(tls_readable(w.p.a.tls));
+	}
+	cr_assert_gt(in.out_n, 0);
+	tls_world_free(&w);
+}
+
 /* -- data -- */
 
 static char text_at(size_t i)
@@ -216,6 +240,26 @@ Test(tls, close_notify_and_its_absence)
 	tls_world_free(&w);
 }
 
+Test(tls, data_after_the_peers_close_notify_can_be_sent)
+{
+	struct tls_world w;
+	char out[1000];
+	struct tls_io io = { .out = out, .out_room = sizeof(out) };
+
+	tls_world_make(&w);
+	pair_open(&w.p);
+	tls_close(w.p.o.tls, &io);
+	memcpy(w.p.a.in.p, out, io.out_n);
+	w.p.a.in.n = io.out_n;
+	pair_run(&w.p);
+	cr_assert_eq(tls_state(w.p.a.tls), TLS_CLOSED);
+	cr_assert(tls_writable(w.p.a.tls));
+	cr_assert(!tls_writable(w.p.o.tls));
+	pair_write(&w.p, &w.p.a, SPAN_LIT("</stream:stream>"));
+	cr_assert(span_is(span_of(w.p.o.got.p, w.p.o.got.n), "</stream:stream>"));
+	tls_world_free(&w);
+}
+
 Test(tls, data_after_our_close_notify_is_read)
 {
 	struct tls_world w;
@@ -232,6 +276,24 @@ Test(tls, data_after_our_close_notify_is_read)
 }
 
 /* -- what is not TLS, or not ours -- */
+
+/* Who polls for input only while nothing can be read would wait for ever. */
+Test(tls, T_S7_a_part_of_a_hello_is_nothing_to_read)
+{
+	struct tls_world w;
+	char hello[4096], out[1000];
+	struct tls_io io = { .out = hello, .out_room = sizeof(hello) };
+	struct tls_io part = { .out = out, .out_room = sizeof(out) };
+
+	tls_world_make(&w);
+	cr_assert_eq(tls_handshake(w.p.o.tls, &io), TLS_NEED_INPUT);
+	cr_assert_gt(io.out_n, 100);
+	part.in = span_of(hello, 50);
+	cr_assert_eq(tls_handshake(w.p.a.tls, &part), TLS_NEED_INPUT);
+	cr_assert_eq(part.in.n, 0);
+	cr_assert(!tls_readable(w.p.a.tls));
+	tls_world_free(&w);
+}
 
 static void garbage_try(struct tls_setup *accepting, struct span garbage)
 {
