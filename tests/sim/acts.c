@@ -6,8 +6,18 @@
 
 #define SHOWN 200
 
-/* What an actor does or sees; it gets what follows on the line. */
-typedef enum outcome act_fn(struct play *p, struct actor *a, struct span args, char why[TEXT_WHY]);
+struct span actor_in(const struct actor *a)
+{
+	return a->secure ? secure_in(a->secure) : wire_in(a->wire);
+}
+
+void actor_take(struct actor *a, size_t n)
+{
+	if (a->secure)
+		secure_take(a->secure, n);
+	else
+		wire_take(a->wire, n);
+}
 
 static bool amount(struct span s, size_t *out)
 {
@@ -33,7 +43,9 @@ static enum outcome act_send(struct play *p, struct actor *a, struct span text, 
 	if (wire_mute(a->wire)) /* a fault may have reset it */
 		return failed(why, "%s can send nothing any more", a->name);
 	ok = text_expand(scope(p), text, &out, why);
-	if (ok)
+	if (ok && a->secure)
+		secure_say(a->secure, span_of(out.p, out.n));
+	else if (ok)
 		wire_send(a->wire, span_of(out.p, out.n));
 	buf_free(&out);
 	p->stirred = true;
@@ -44,6 +56,8 @@ static enum outcome act_fin(struct play *p, struct actor *a, struct span args, c
 {
 	(void)args;
 	(void)why;
+	if (a->secure && !wire_mute(a->wire))
+		secure_notify(a->secure);
 	wire_fin(a->wire);
 	p->stirred = true;
 	return STEP_DONE;
@@ -98,16 +112,16 @@ static enum outcome act_expect(struct play *p, struct actor *a, struct span patt
 {
 	size_t used;
 
-	if (!text_match(scope(p), &p->globals, pattern, wire_in(a->wire), &used, why))
+	if (!text_match(scope(p), &p->globals, pattern, actor_in(a), &used, why))
 		return STEP_FAILED;
-	wire_take(a->wire, used);
+	actor_take(a, used);
 	return STEP_DONE;
 }
 
 /* All up to this text and the text itself. */
 static enum outcome act_skip(struct play *p, struct actor *a, struct span text, char why[TEXT_WHY])
 {
-	struct span in = wire_in(a->wire);
+	struct span in = actor_in(a);
 	struct buf want = { 0 };
 	const char *hit = NULL;
 
@@ -118,7 +132,7 @@ static enum outcome act_skip(struct play *p, struct actor *a, struct span text, 
 	if (in.n >= want.n)
 		hit = memmem(in.p, in.n, want.p, want.n);
 	if (hit)
-		wire_take(a->wire, (size_t)(hit - in.p) + want.n);
+		actor_take(a, (size_t)(hit - in.p) + want.n);
 	else
 		(void)failed(why, "nowhere: %s\n     in: %.*s", want.p,
 			(int)(in.n < SHOWN ? in.n : SHOWN), in.p);
@@ -128,7 +142,7 @@ static enum outcome act_skip(struct play *p, struct actor *a, struct span text, 
 
 static enum outcome nothing_more(const struct actor *a, char why[TEXT_WHY])
 {
-	struct span in = wire_in(a->wire);
+	struct span in = actor_in(a);
 
 	if (in.n > 0)
 		return failed(why, "%s was told: %.*s", a->name, (int)(in.n < SHOWN ? in.n : SHOWN),
@@ -148,15 +162,14 @@ static enum outcome act_quiet(struct play *p, struct actor *a, struct span args,
 /* The router has closed in order; so do we. */
 static enum outcome act_ends(struct play *p, struct actor *a, struct span args, char why[TEXT_WHY])
 {
-	(void)args;
 	if (nothing_more(a, why) == STEP_FAILED)
 		return STEP_FAILED;
 	if (wire_ended(a->wire) != WIRE_FIN)
 		return failed(why, "the router has %s %s",
 			wire_ended(a->wire) == WIRE_OPEN ? "not closed" : "reset", a->name);
-	wire_fin(a->wire);
-	p->stirred = true;
-	return STEP_DONE;
+	if (a->secure && !secure_notified(a->secure))
+		return failed(why, "the router has closed %s without a close_notify", a->name);
+	return act_fin(p, a, args, why);
 }
 
 static enum outcome act_reset(struct play *p, struct actor *a, struct span args, char why[TEXT_WHY])
@@ -232,11 +245,19 @@ static const struct {
 	{ "window", LATE, false, false, act_window },
 	{ "mss", LATE, false, false, act_mss },
 	{ "ignore", LATE, false, false, act_ignore },
+	{ "tls", LATE, false, false, act_tls },
+	{ "raw", LATE, false, true, act_raw },
+	{ "cut", LATE, false, false, act_cut },
+	{ "notify", LATE, false, false, act_notify },
 	{ "<", LOOKS, false, true, act_expect },
 	{ "skip", LOOKS, false, true, act_skip },
 	{ "quiet", LOOKS, false, false, act_quiet },
 	{ "ends", LOOKS, false, false, act_ends },
 	{ "reset", LOOKS, false, false, act_reset },
+	{ "alert", LOOKS, false, false, act_alert },
+	{ "secured", LOOKS, false, false, act_secured },
+	{ "insecure", LOOKS, false, false, act_insecure },
+	{ "severed", LOOKS, false, false, act_severed },
 	{ "accept", LOOKS, true, false, act_accept },
 	{ "idle", LOOKS, true, false, act_idle },
 	{ "dialled", LOOKS, true, false, act_dialled },

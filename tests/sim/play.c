@@ -124,7 +124,7 @@ static void leftovers_check(struct play *p)
 
 		if (!a->wire || a->ignored)
 			continue;
-		in = wire_in(a->wire);
+		in = actor_in(a);
 		if (in.n == 0)
 			continue;
 		(void)snprintf(why, sizeof(why), "%s was also told: %.*s", a->name,
@@ -216,12 +216,14 @@ static bool wants(struct play *p, const char *what)
 
 static void healthy_begin(struct play *p)
 {
+	struct span macro = SPAN_LIT("healthy");
 	char why[TEXT_WHY];
 
 	p->phase = PHASE_HEALTHY;
 	if (!wants(p, "healthy") || p->router.worker.draining)
 		return;
-	if (!call_macro(p, span_str("healthy"), span_str(""), why))
+	(void)vars_get(&p->globals, span_str("healthy"), &macro);
+	if (!call_macro(p, macro, span_str(""), why))
 		play_failed(p, p->test->file, p->test->line, why);
 }
 
@@ -321,6 +323,8 @@ static bool on_idle(void *ctx, uint32_t wait_ms)
 {
 	struct play *p = ctx;
 
+	if (secures_run(p->secures))
+		return false;
 	if (!p->armed)
 		fault_arm(p);
 	p->armed = true;
@@ -367,6 +371,7 @@ static void play_free(struct play *p)
 	unsigned left = kernel_end();
 	char why[64];
 
+	secures_free(p->secures);
 	(void)snprintf(why, sizeof(why), "%u descriptors were not closed", left);
 	if (left > 0)
 		play_failed(p, p->test->file, p->test->line, why);
@@ -394,6 +399,7 @@ void play(const struct script *script, const struct scenario *test, enum play_fa
 
 	*out = (struct play_result){ .passed = true, .sane = true };
 	list_init(&p.actors);
+	p.secures = secures_new();
 	sim_clock_begin();
 	names_reset();
 	kernel_reset(on_idle, &p);

@@ -6,7 +6,7 @@
  * will not say without a further cause (in a `together` block: after the block). When the steps
  * are over, whatever the router has said and nobody expected is a failure; all connections are
  * ended, and within half an hour the router must have let go of everything; then it must serve a
- * new peer as on the first day (macro `healthy`).
+ * new peer as on the first day (macro `healthy`, or the one that `let healthy NAME` names).
  */
 #ifndef TESTS_SIM_PLAY_H
 #define TESTS_SIM_PLAY_H

@@ -5,12 +5,14 @@
 
 #include "tests/sim/play.h"
 #include "tests/sim/router.h"
+#include "tests/sim/secure.h"
 #include "tests/sim/text.h"
 
 struct actor { /* whom the scenario has given a name */
 	struct list link;
 	char name[TEXT_NAME];
 	struct wire *wire;
+	struct secure *secure; /* TLS on the wire; NULL: not yet */
 	struct host *host;
 	bool ignored; /* what it still gets is of no interest */
 };
@@ -43,6 +45,7 @@ struct play {
 	struct vars globals;
 	struct call *top;
 	struct list actors;
+	struct secures *secures;
 	enum phase phase;
 	bool stirred; /* the router has not yet seen what the last steps did */
 	uint64_t until; /* a step lets time pass up to here; 0: no */
@@ -69,6 +72,21 @@ enum when { EARLY, LATE, LOOKS };
 enum outcome step_run(struct play *p, const struct step *st, char why[TEXT_WHY]);
 /* What an actor does or sees; text: not expanded. */
 enum outcome act(struct play *p, struct actor *a, struct span text, char why[TEXT_WHY]);
+/* What an actor was told and nobody has taken, within TLS once that has begun. */
+struct span actor_in(const struct actor *a);
+void actor_take(struct actor *a, size_t n);
+
+/* -- acts.c and tls_acts.c: what an actor does or sees; it gets what follows on the line -- */
+
+typedef enum outcome act_fn(struct play *p, struct actor *a, struct span args, char why[TEXT_WHY]);
+act_fn act_tls, act_raw, act_cut, act_notify, act_alert; /* does */
+act_fn act_secured, act_insecure, act_severed; /* sees */
+
+/* -- steps.c and tls_acts.c: a verb gets what follows it on the line, expanded -- */
+
+typedef enum outcome verb_fn(struct play *p, struct span args, char why[TEXT_WHY]);
+verb_fn verb_certs, verb_anchors;
+
 /* What has to come before a step of this kind, if anything has to. */
 bool must_wait(const struct play *p, enum when when, enum outcome *how);
 

@@ -67,13 +67,37 @@ void router_file(struct router *r, struct span name, struct span text)
 	list_add_tail(&r->files, &f->link);
 }
 
+static void file_remove(struct file *f)
+{
+	list_del(&f->link);
+	(void)unlink(f->path);
+	mem_free(f->path);
+	mem_free(f);
+}
+
+void router_folder(struct router *r, struct span name)
+{
+	char *path = path_in(r, name);
+	size_t n = strlen(path);
+
+	list_each_safe(l, next, &r->files)
+	{
+		struct file *f = container_of(l, struct file, link);
+
+		if (strncmp(f->path, path, n) == 0 && f->path[n] == '/')
+			file_remove(f);
+	}
+	(void)mkdir(path, 0700);
+	mem_free(path);
+}
+
 /* -- start -- */
 
 static bool config_make(struct router *r)
 {
 	static const char *const files[] = { "--routes", "routes", "--policy", "policy",
-		"--secret-file", "secrets" };
-	char *argv[ROUTER_FLAGS + 10], *check = getenv("SIM_XML_CHECK");
+		"--secret-file", "secrets", "--cert-dir", "certs", "--ca-file", "anchors" };
+	char *argv[ROUTER_FLAGS + 16], *check = getenv("SIM_XML_CHECK");
 	int argc = 0;
 	bool ok;
 
@@ -89,7 +113,7 @@ static bool config_make(struct router *r)
 
 		argv[argc++] = (char *)(uintptr_t)files[i];
 		argv[argc++] = path;
-		if (!file_find(r, path))
+		if (access(path, F_OK) != 0)
 			argc -= 2;
 		r->flags[r->n_flags + i / 2] = path; /* kept for router_free */
 	}
@@ -175,11 +199,19 @@ bool router_reload(struct router *r, char why[ROUTER_WHY])
 	return true;
 }
 
-uint16_t router_port(const struct router *r, bool component)
+uint16_t router_port(const struct router *r, enum router_door door)
 {
 	const struct config *c = &r->config;
 
-	return component ? c->component_listen[0].port : c->listen[0].port;
+	switch (door) {
+	case DOOR_COMPONENTS:
+		return c->component_listen[0].port;
+	case DOOR_TLS:
+		return c->n_listen_tls ? c->listen_tls[0].port : 0;
+	case DOOR_PEERS:
+		break;
+	}
+	return c->listen[0].port;
 }
 
 void router_join(struct router *r)
@@ -191,18 +223,17 @@ void router_join(struct router *r)
 
 void router_free(struct router *r)
 {
+	char *certs;
+
 	if (r->secrets)
 		secrets_free(r->secrets);
 	config_free(&r->config);
 	for (unsigned i = 0; i < r->n_flags; i++)
 		mem_free(r->flags[i]);
-	while (!list_empty(&r->files)) {
-		struct file *f = list_first(&r->files, struct file, link);
-
-		list_del(&f->link);
-		(void)unlink(f->path);
-		mem_free(f->path);
-		mem_free(f);
-	}
+	while (!list_empty(&r->files))
+		file_remove(list_first(&r->files, struct file, link));
+	certs = path_in(r, span_str("certs"));
+	(void)rmdir(certs);
+	mem_free(certs);
 	(void)rmdir(r->dir);
 }

@@ -9,7 +9,7 @@
 
 #include "core/worker.h"
 
-#define ROUTER_FLAGS 64
+#define ROUTER_FLAGS 64 /* of a scenario, and its files */
 #define ROUTER_WHY 512
 
 struct router {
@@ -28,15 +28,20 @@ struct router {
 void router_init(struct router *r);
 void router_flag(struct router *r, struct span flag);
 /* Writes a file beside the others: `routes` (the registry), `policy`, `secrets`, and what the
- * registry names. */
+ * registry names, `anchors` (--ca-file) and what lies in the folder `certs` (--cert-dir). */
 void router_file(struct router *r, struct span name, struct span text);
+
+/* An empty folder beside the files; what was in it is gone. */
+void router_folder(struct router *r, struct span name);
 
 /* False: why, in the router's words as far as it has any. */
 bool router_start(struct router *r, char why[ROUTER_WHY]);
 /* As SIGHUP does. False: refused; why. */
 bool router_reload(struct router *r, char why[ROUTER_WHY]);
 bool router_tell(struct router *r, int what); /* CONTROL_DRAIN, CONTROL_ABORT */
-uint16_t router_port(const struct router *r, bool component);
+
+enum router_door { DOOR_PEERS, DOOR_TLS, DOOR_COMPONENTS };
+uint16_t router_port(const struct router *r, enum router_door door); /* 0: it has none */
 void router_join(struct router *r); /* once it was told to end */
 void router_free(struct router *r);
 

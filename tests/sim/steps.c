@@ -11,9 +11,6 @@
 #include "tests/sim/names.h"
 #include "tests/sim/play_impl.h"
 
-/* A verb gets what follows it on the line, expanded unless it says so. */
-typedef enum outcome verb_fn(struct play *p, struct span args, char why[TEXT_WHY]);
-
 enum outcome failed(char why[TEXT_WHY], const char *fmt, ...)
 {
 	va_list ap;
@@ -59,17 +56,18 @@ struct actor *actor_make(struct play *p, struct span name)
 	return a;
 }
 
-static enum outcome dial(struct play *p, struct span args, bool component, char why[TEXT_WHY])
+static enum outcome dial(struct play *p, struct span args, enum router_door door,
+	char why[TEXT_WHY])
 {
 	struct span name = word_take(&args), from = word_take(&args);
 	struct addr at;
 	struct wire *w;
 
 	if (from.n == 0)
-		from = span_str(component ? "127.0.0.1:40000" : "198.51.100.1:40000");
+		from = span_str(door == DOOR_COMPONENTS ? "127.0.0.1:40000" : "198.51.100.1:40000");
 	if (!addr_parse(from, 40000, &at))
 		return failed(why, "not an address: %.*s", (int)from.n, from.p);
-	w = wire_dial(&at, router_port(&p->router, component));
+	w = wire_dial(&at, router_port(&p->router, door));
 	if (!w)
 		return failed(why, "the router does not listen");
 	actor_make(p, name)->wire = w;
@@ -79,12 +77,17 @@ static enum outcome dial(struct play *p, struct span args, bool component, char 
 
 static enum outcome do_peer(struct play *p, struct span args, char why[TEXT_WHY])
 {
-	return dial(p, args, false, why);
+	return dial(p, args, DOOR_PEERS, why);
+}
+
+static enum outcome do_direct(struct play *p, struct span args, char why[TEXT_WHY])
+{
+	return dial(p, args, DOOR_TLS, why);
 }
 
 static enum outcome do_link(struct play *p, struct span args, char why[TEXT_WHY])
 {
-	return dial(p, args, true, why);
+	return dial(p, args, DOOR_COMPONENTS, why);
 }
 
 static enum outcome do_refused(struct play *p, struct span args, char why[TEXT_WHY])
@@ -92,7 +95,7 @@ static enum outcome do_refused(struct play *p, struct span args, char why[TEXT_W
 	struct addr at = { 0 };
 	bool component = span_is(word_take(&args), "link");
 
-	return wire_dial(&at, router_port(&p->router, component))
+	return wire_dial(&at, router_port(&p->router, component ? DOOR_COMPONENTS : DOOR_PEERS))
 		? failed(why, "the router still listens")
 		: STEP_DONE;
 }
@@ -410,6 +413,15 @@ static enum outcome do_let(struct play *p, struct span args, char why[TEXT_WHY])
 	return STEP_DONE;
 }
 
+/* differs ONE OTHER */
+static enum outcome do_differs(struct play *p, struct span args, char why[TEXT_WHY])
+{
+	struct span one = word_take(&args);
+
+	(void)p;
+	return span_eq(one, args) ? failed(why, "both are %.*s", (int)one.n, one.p) : STEP_DONE;
+}
+
 /* repeat TIMES as NAME: the index counts from 0. */
 static enum outcome repeat(struct play *p, const struct step *st, struct span args,
 	char why[TEXT_WHY])
@@ -440,13 +452,17 @@ static const struct {
 	{ "policy", EARLY, do_policy },
 	{ "secrets", EARLY, do_secrets },
 	{ "file", EARLY, do_file },
+	{ "certs", EARLY, verb_certs },
+	{ "anchors", EARLY, verb_anchors },
 	{ "dns", EARLY, do_dns },
 	{ "listen", EARLY, do_listen },
 	{ "peer", LATE, do_peer },
+	{ "direct", LATE, do_direct },
 	{ "link", LATE, do_link },
 	{ "fail", LATE, do_fail },
 	{ "misread", LOOKS, do_misread },
 	{ "refused", LOOKS, do_refused },
+	{ "differs", LOOKS, do_differs },
 	{ "asked", LOOKS, do_asked },
 	{ "time", LOOKS, do_time },
 	{ "log", LOOKS, do_log },

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/sim/zoo.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Debian's Python by its path: python3-cryptography is for no other. */
+#define MAKER "/usr/bin/python3 tests/zoo/zoo.py"
+
+static char dir[] = "/tmp/sluice-zoo-XXXXXX";
+static enum { NOT_MADE, MADE, FAILED } made;
+
+static void zoo_remove(void)
+{
+	char command[128];
+
+	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
+	if (system(command) != 0)
+		perror(dir);
+}
+
+static bool zoo_make(void)
+{
+	char command[256];
+
+	if (made == NOT_MADE) {
+		made = FAILED;
+		if (!mkdtemp(dir))
+			return false;
+		(void)atexit(zoo_remove);
+		(void)snprintf(command, sizeof(command), MAKER " %s >/dev/null", dir);
+		if (system(command) == 0)
+			made = MADE;
+	}
+	return made == MADE;
+}
+
+bool zoo_read(struct span name, const char *suffix, struct buf *out, char why[TEXT_WHY])
+{
+	char path[256], piece[4096];
+	FILE *f;
+	size_t n;
+
+	if (!zoo_make()) {
+		(void)snprintf(why, TEXT_WHY, "%s failed, or is not found from here", MAKER);
+		return false;
+	}
+	(void)snprintf(path, sizeof(path), "%s/%.*s.%s", dir, (int)name.n, name.p, suffix);
+	f = fopen(path, "re");
+	if (!f) {
+		(void)snprintf(why, TEXT_WHY, "no such certificate: %.*s.%s", (int)name.n, name.p,
+			suffix);
+		return false;
+	}
+	while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
+		buf_add(out, span_of(piece, n));
+	(void)fclose(f);
+	return true;
+}
