@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from lab import Lab  # noqa: E402
+from lab import CLEAR, Lab  # noqa: E402
 
 TEST_SECONDS = 50
 LOG_TAIL = 12000
@@ -48,9 +48,15 @@ def pytest_runtest_makereport(item):
 
 
 @pytest.fixture
-def lab(tmp_path):
+def security():
+    """Modules whose tests want TLS say so by @pytest.mark.parametrize; see lab.py."""
+    return CLEAR
+
+
+@pytest.fixture
+def lab(tmp_path, security):
     """Only the resolver runs; everything is of this test alone."""
-    lab = Lab(tmp_path)
+    lab = Lab(tmp_path, security)
     try:
         lab.start_unbound()
         yield lab

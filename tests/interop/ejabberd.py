@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Debian's ejabberd as a remote server, in clear text."""
+"""Debian's ejabberd as a remote server."""
 
 import pathlib
 import signal
@@ -12,7 +12,7 @@ hosts: [{domains}]
 listen:
   - {{port: {c2s}, ip: "{host}", module: ejabberd_c2s}}
   - {{port: {s2s}, ip: "{host}", module: ejabberd_s2s_in}}
-s2s_use_starttls: false
+{tls}
 s2s_max_retry_delay: 1 second
 outgoing_s2s_families: [ipv4]
 auth_password_format: plain
@@ -20,6 +20,12 @@ modules:
   mod_roster: {{}}
   mod_s2s_dialback: {{}}
 """
+
+NO_TLS = "s2s_use_starttls: false"
+TLS = """\
+s2s_use_starttls: optional
+certfiles: ["{file}"]
+ca_file: "{ca}\""""
 
 # Erlang's own resolver with one server to ask: the machine's files stay out of it.
 RESOLVER = """\
@@ -43,13 +49,15 @@ class Ejabberd(Server):
 
     END = signal.SIGKILL  # its orderly end takes a second, and leaves nothing that we need
 
-    def __init__(self, folder, dns, ports, s2s, users):
-        """users: domain -> {name: password}."""
+    def __init__(self, folder, dns, ports, s2s, users, credential=None, ca=None):
+        """users: domain -> {name: password}; credential: a file with certificate and key, without
+        which it does not speak TLS; ca: a file with the authority it trusts."""
         folder.mkdir(parents=True, exist_ok=True)
         c2s = ports.take()
         config, inetrc = folder / "ejabberd.yml", folder / "inetrc"
         config.write_text(CONFIG.format(
-            host=HOST, c2s=c2s, s2s=s2s, domains=", ".join(users)))
+            host=HOST, c2s=c2s, s2s=s2s, domains=", ".join(users),
+            tls=TLS.format(file=credential, ca=ca) if credential else NO_TLS))
         inetrc.write_text(RESOLVER.format(host=HOST.replace(".", ","), dns=dns))
         super().__init__(folder.name, folder, [
             "/usr/bin/erl", "-noinput", "-mnesia", "dir", '"%s"' % (folder / "spool"),

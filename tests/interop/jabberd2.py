@@ -65,7 +65,7 @@ C2S = """\
 
 S2S = """\
 <s2s>{link}
-<local><ip>{host}</ip><port>{s2s}</port><secret>{secret}</secret></local>
+<local><ip>{host}</ip><port>{s2s}</port><secret>{secret}</secret>{tls}</local>
 <io><max_fds>1024</max_fds><limits><stanzasize>65535</stanzasize></limits></io>
 <check><interval>60</interval><queue>60</queue><retry>300</retry><idle>86400</idle>
 <keepalive>0</keepalive><dnscache>300</dnscache></check>
@@ -75,6 +75,8 @@ S2S = """\
 </s2s>
 """
 
+TLS = "<pemfile>{file}</pemfile><cachain>{ca}</cachain>"
+
 USERS = """\
 <users><user><name>jabberd</name><secret>{secret}</secret></user></users>
 """
@@ -83,8 +85,9 @@ USERS = """\
 class Jabberd2:
     """Its parts are to be started in this order; each waits until it is linked to the router."""
 
-    def __init__(self, folder, dns, ports, s2s, users):
-        """users: domain -> {name: password}."""
+    def __init__(self, folder, dns, ports, s2s, users, credential=None, ca=None):
+        """users: domain -> {name: password}; credential: a file with certificate and key, without
+        which it does not speak TLS; ca: a file with the authority it trusts."""
         folder.mkdir(parents=True, exist_ok=True)
         router, c2s = ports.take(), ports.take()
         self.folder, self.c2s, self.s2s = folder, c2s, s2s
@@ -92,6 +95,7 @@ class Jabberd2:
         values = {"folder": folder, "host": HOST, "port": router, "c2s": c2s, "s2s": s2s,
                   "modules": self._modules(), "secret": "a secret between the parts",
                   "ids": "".join("<id>%s</id>" % domain for domain in users)}
+        values["tls"] = TLS.format(file=credential, ca=ca) if credential else ""
         self._write_configs(values)
         self._write_accounts(users)
         # Its resolver reads these: the machine's resolv.conf stays out of it.

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A small internet: a resolver, remote servers, the router and components behind it."""
 
+from certificates import Authority
 from ejabberd import Ejabberd
 from initiator import Initiator
 from jabberd2 import Jabberd2
 from ports import Ports
-from servers import Prosody, Router, Unbound
+from servers import HOST, ROUTER_NAME, Prosody, Router, Unbound
 from xmpp import Client, Component
 
 PASSWORD = "correct horse"
@@ -21,11 +22,18 @@ shop.hosted.test gw
 bank.hosted.test gw
 desk.hosted.test desk
 empty.hosted.test empty
+direct.hosted.test gw
 """
 
 # nope is never hosted, later only after a reload; DNS sends all of them to the router.
 TO_ROUTER = ["%s.hosted.test" % name for name in
              ("shop", "bank", "desk", "empty", "nope", "later")]
+# DNS knows these as places for TLS from the first byte only.
+TO_ROUTER_TLS = ["direct.hosted.test"]
+
+# How servers speak with each other. Clear: no certificate anywhere. Otherwise the router requires
+# TLS, and the remote servers prove themselves by dialback, or by certificates that it trusts.
+CLEAR, SELF_SIGNED, TRUSTED = "clear", "self-signed", "trusted"
 
 # A twin has another secret: it is there to disown the keys of its like.
 REMOTES = {"prosody": Prosody, "ejabberd": Ejabberd, "jabberd2": Jabberd2, "twin": Prosody}
@@ -52,12 +60,14 @@ def hosted_by(name):
 class Lab:
     """Starts servers on ports that are fixed from the start, for DNS has to tell them."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, security=CLEAR):
         self.folder = folder
+        self.security = security
         self.servers = []
         self.users = []
+        self.authority = None if security == CLEAR else Authority(folder / "certificates")
         self._ports = Ports()
-        names = ["dns", "edge", "components"] + list(REMOTES)
+        names = ["dns", "edge", "edge-tls", "components"] + list(REMOTES)
         self.port = {name: self._ports.take() for name in names}
 
     def _start(self, server):
@@ -70,23 +80,61 @@ class Lab:
         for name, domains in DOMAINS.items():
             targets.update(dict.fromkeys(domains, self.port[name]))
         targets.update({stolen_by(thief): self.port[owner] for thief, owner in RIVALS.items()})
-        return self._start(Unbound(self.folder / "unbound", self.port["dns"], targets))
+        targets_tls = dict.fromkeys(TO_ROUTER_TLS, self.port["edge-tls"])
+        return self._start(
+            Unbound(self.folder / "unbound", self.port["dns"], targets, targets_tls))
 
-    def start_remote(self, name):
+    def certificate(self, owner, names, **how):
+        """A file with the certificate and its key."""
+        return self.authority.certificate(self.authority.folder / (owner + ".pem"), names, **how)
+
+    def _credential(self, name, certified):
+        if self.security == CLEAR or certified is False:
+            return None
+        how = {"self_signed": self.security == SELF_SIGNED, **(certified or {})}
+        return self.certificate(name, how.pop("names", DOMAINS[name] or hosted_by(name)), **how)
+
+    def start_remote(self, name, certified=None):
+        """certified: what its certificate has of its own, names, days or self_signed, instead of
+        all its domains but the stolen ones; False: it does not speak TLS."""
         accounts = {domain: {"alice": PASSWORD} for domain in hosted_by(name)}
+        credential = self._credential(name, certified)
         remote = REMOTES[name](self.folder / name, self.port["dns"], self._ports,
-                               self.port[name], accounts)
+                               self.port[name], accounts, credential,
+                               self.authority and self.authority.file)
         for part in remote.parts:
             self._start(part)
         return remote
 
-    def start_router(self):
+    def certify(self, file, names, **how):
+        """Puts a certificate where the router looks for its own, in the place of one that may be
+        there; without any, the router gets one for all names."""
+        folder = self.folder / "router-certificates"
+        folder.mkdir(exist_ok=True)
+        return self.authority.certificate(folder / (file + ".pem"), names, **how)
+
+    def _cert_dir(self):
+        folder = self.folder / "router-certificates"
+        if not folder.exists():
+            self.certify("hosted", ["*.hosted.test", ROUTER_NAME])
+        return folder
+
+    def start_router(self, tls=None, more=()):
+        """tls: required if there are certificates; more: further flags."""
+        if self.security == CLEAR:
+            flags = ["--tls", "off"]
+        else:
+            flags = ["--tls", tls or "required", "--cert-dir", self._cert_dir(),
+                     "--ca-file", self.authority.file,
+                     "--listen-tls", "%s:%d" % (HOST, self.port["edge-tls"])]
         return self._start(Router(
             self.folder / "sluice", self.port["dns"], self.port["edge"], self.port["components"],
-            REGISTRY, {"gw.secret": GW_SECRET, "desk.secret": DESK_SECRET}, DIALBACK_SECRET))
+            REGISTRY, {"gw.secret": GW_SECRET, "desk.secret": DESK_SECRET}, DIALBACK_SECRET,
+            [*flags, *more]))
 
     async def client(self, server, domain, resource="tablet"):
-        client = Client("alice@%s/%s" % (domain, resource), PASSWORD)
+        overtakes = isinstance(server, Prosody) and self.security == TRUSTED
+        client = Client("alice@%s/%s" % (domain, resource), PASSWORD, overtakes)
         self.users.append(client)
         await client.login(server.c2s)
         return client

@@ -12,6 +12,7 @@ import subprocess
 import time
 
 HOST = "127.0.0.1"
+ROUTER_NAME = "edge.router.test"
 START_SECONDS = 20
 STOP_SECONDS = 10
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -137,27 +138,28 @@ remote-control:
     control-enable: no
 """
 
-    def __init__(self, folder, port, targets):
-        """targets: domain -> S2S port of the server that has it."""
+    def __init__(self, folder, port, targets, targets_tls):
+        """targets: domain -> S2S port of the server that has it; targets_tls: for direct TLS."""
         folder.mkdir(parents=True, exist_ok=True)
         self.port = port
         config = folder / "unbound.conf"
         config.write_text(self.CONFIG.format(
-            host=HOST, port=port, folder=folder, records=self._records(targets)))
+            host=HOST, port=port, folder=folder, records=self._records(targets, targets_tls)))
         super().__init__("unbound", folder, ["/usr/sbin/unbound", "-d", "-c", config], [port])
 
     @staticmethod
-    def _records(targets):
+    def _records(targets, targets_tls):
         """One host for all: ejabberd has addresses looked up by the C library, which asks no
         server of ours, but knows this name."""
         lines = ["localhost. 60 IN A %s" % HOST]
-        for domain, port in targets.items():
-            lines.append("_xmpp-server._tcp.%s. 60 IN SRV 0 0 %d localhost." % (domain, port))
+        for service, found in (("xmpp", targets), ("xmpps", targets_tls)):
+            lines += ["_%s-server._tcp.%s. 60 IN SRV 0 0 %d localhost." % (service, domain, port)
+                      for domain, port in found.items()]
         return "\n".join("    local-data: '%s'" % line for line in lines)
 
 
 class Prosody(Server):
-    """Debian's Prosody as a remote server, in clear text."""
+    """Debian's Prosody as a remote server."""
 
     CONFIG = """\
 run_as_root = true
@@ -167,8 +169,8 @@ data_path = "{folder}/data"
 certificates = "{folder}"
 plugin_paths = {{}}
 log = {{ {{ levels = {{ min = "debug" }}, to = "console" }} }}
-modules_enabled = {{ "roster", "saslauth", "dialback", "disco", "ping", "version" }}
-modules_disabled = {{ "tls", "s2s_auth_certs" }}
+modules_enabled = {{ "roster", "saslauth", "tls", "dialback", "disco", "ping", "version" }}
+{tls}
 authentication = "internal_plain"
 allow_unencrypted_plain_auth = true
 c2s_require_encryption = false
@@ -192,14 +194,18 @@ unbound = {{
 }}
 {hosts}
 """
+    NO_TLS = 'modules_disabled = { "tls", "s2s_auth_certs" }'
+    TLS = 'ssl = {{ certificate = "{file}", key = "{file}", cafile = "{ca}" }}'
 
-    def __init__(self, folder, dns, ports, s2s, users):
-        """users: domain -> {name: password}."""
+    def __init__(self, folder, dns, ports, s2s, users, credential=None, ca=None):
+        """users: domain -> {name: password}; credential: a file with certificate and key, without
+        which it does not speak TLS; ca: a file with the authority it trusts."""
         folder.mkdir(parents=True, exist_ok=True)
         c2s = ports.take()
         config = folder / "prosody.cfg.lua"
         config.write_text(self.CONFIG.format(
             folder=folder, host=HOST, dns=dns, c2s=c2s, s2s=s2s,
+            tls=self.TLS.format(file=credential, ca=ca) if credential else self.NO_TLS,
             hosts="\n".join('VirtualHost "%s"' % domain for domain in users)))
         for domain, accounts in users.items():
             self._add_accounts(folder / "data", domain, accounts)
@@ -220,20 +226,22 @@ unbound = {{
 class Router(Server):
     """sluice itself."""
 
-    def __init__(self, folder, dns, listen, components, registry, secrets, outer):
-        """secrets: file name -> component secret, beside the registry; outer: of dialback."""
+    def __init__(self, folder, dns, listen, components, registry, secrets, outer,
+                 flags=("--tls", "off")):
+        """secrets: file name -> component secret, beside the registry; outer: of dialback; flags:
+        further ones."""
         folder.mkdir(parents=True, exist_ok=True)
         self.registry = folder / "routes"
         self.registry.write_text(registry)
         for name, secret in dict(secrets, outer=outer).items():
             self._write_secret(folder / name, secret)
         super().__init__("sluice", folder, [
-            self._binary(), "--name", "edge.router.test",
+            self._binary(), "--name", ROUTER_NAME,
             "--listen", "%s:%d" % (HOST, listen),
             "--component-listen", "%s:%d" % (HOST, components),
             "--dns", "%s@%d" % (HOST, dns), "--allow-peer-net", "127.0.0.0/8",
             "--routes", self.registry, "--secret-file", folder / "outer",
-            "--tls", "off", "--workers", "1", "--log-level", "debug"],
+            "--workers", "1", "--log-level", "debug", *flags],
             # Not by connecting: the router would count that.
             ready_text=" started: ")
         self.listen, self.components = listen, components

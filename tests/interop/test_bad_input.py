@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+from certificates import Authority
 from lab import DESK_SECRET, DIALBACK_SECRET, GW_SECRET, REGISTRY
 from servers import HOST, Router
 from traffic import TARGETS
@@ -20,7 +21,8 @@ USAGE, UNAVAILABLE, CONFIG = 64, 69, 78
 ADDRESS = "an address such as 192.0.2.1:5269 or [2001:db8::1]:5269"
 TOO_LONG = b"x" * 4097 + b"\n"
 NO_RULE = "block, tls=required|optional|off or require-strong"
-NO_TLS = "this build has no TLS engine yet; only off works, and streams are in clear text then"
+NO_TLS = ("TLS needs certificates: name their directory with --cert-dir, or say --tls off, and "
+          "streams are in clear text")
 DENIED = "Permission denied: the user that sluice runs as must be able to read it"
 
 # What stands in the file, and what is said behind its path.
@@ -175,11 +177,14 @@ def flags(folder, listen="127.0.0.1:0"):
      "--mem-budget '1M': three quarters of it are less than --queue-bytes, one of the queues that "
      "they bound"),
     (["--listen", "127.0.0.1:7", "--listen", "127.0.0.1:7"],
-     "two listeners are to have the address 127.0.0.1:7 (--listen, --listen-tls, --component-listen)"),
+     "two listeners are to have the address 127.0.0.1:7 (--listen, --listen-tls, "
+     "--component-listen)"),
     (["--component-listen", "0.0.0.0:5347"],
      "--component-listen '0.0.0.0:5347': strangers could reach it and component logins are not "
      "encrypted: use a loopback or private address, or say --backend-public"),
     (["--tls", "required"], "--tls 'required': " + NO_TLS),
+    (["--tls", "optional"], "--tls 'optional': " + NO_TLS),
+    (["--listen-tls", "127.0.0.1:0"], "--listen-tls: needs --cert-dir"),
     (["--config", "/nonexistent"], "--config /nonexistent: No such file or directory"),
     (["--config", "/"], "--config /: Is a directory"),
 ])
@@ -208,13 +213,37 @@ def test_bad_file_of_flags(folder, text, message):
 
 @pytest.mark.parametrize("missing, message", [
     ("--routes", "--routes is missing: name the file with the backends and domains"),
-    ("--tls", "--tls is required by default, but %s: say --tls off" % NO_TLS),
+    ("--tls", "--tls is required by default: " + NO_TLS),
 ])
 def test_flag_that_must_be_given(folder, missing, message):
     given = flags(folder)
     at = given.index(missing)
     result = run(*given[:at], *given[at + 2:])
     assert (result.returncode, result.stderr) == (USAGE, "sluice: %s\n" % message)
+
+
+# -- certificates, at start --
+
+NO_CA = "there is no usable CA certificate in PEM form"
+NO_CRL = "there is no CRL in PEM form"
+
+
+@pytest.mark.parametrize("names, message", [
+    (["--cert-dir", "missing"], "{0}/missing: cannot be read: No such file or directory"),
+    (["--cert-dir", "outer"], "{0}/outer: cannot be read: Not a directory"),
+    (["--cert-dir", "empty"], "cannot set up TLS: no certificate of --cert-dir can be used"),
+    (["--cert-dir", "empty", "--ca-file", "missing"], "{0}/missing: No such file or directory"),
+    (["--cert-dir", "empty", "--ca-file", "outer"], "{0}/outer: " + NO_CA),
+    (["--cert-dir", "empty", "--ca-file", "ca.pem", "--crl-file", "outer"],
+     "{0}/ca.pem with {0}/outer: " + NO_CRL),
+])
+def test_bad_credentials(folder, names, message):
+    (folder / "empty").mkdir()
+    Authority(folder)  # ca.pem
+    given = [word if word.startswith("--") else folder / word for word in names]
+    result = run(*flags(folder), *given)
+    assert (result.returncode, said(result)) == (CONFIG, "sluice: " + message.format(folder))
+    assert " started: " not in result.stderr
 
 
 # -- files, at start --
@@ -411,7 +440,7 @@ async def test_reload_with_an_error_changes_nothing(lab, name, table):
     assert "reloads" not in counted
     put(path, good)
     router.signal(signal.SIGHUP)
-    await router.logged(" reloaded: registry and policy were read again domains=4 backends=3")
+    await router.logged(" reloaded: registry and policy were read again domains=5 backends=3")
     await works(gw)
     assert (await counters(router))["reloads"] == 1
 

@@ -3,9 +3,13 @@
 
 import asyncio
 
-from lab import DIALBACK_SECRET, TO_ROUTER
+import pytest
+
+from lab import CLEAR, DIALBACK_SECRET, SELF_SIGNED, TO_ROUTER, TRUSTED
 from traffic import TARGETS, deliver, deliver_iq, deliver_presence
 from xmpp import is_error, is_message
+
+pytestmark = pytest.mark.parametrize("security", [CLEAR, SELF_SIGNED, TRUSTED])
 
 HOSTED = [domain for domain in TO_ROUTER if not domain.startswith(("nope", "later"))]
 

@@ -3,11 +3,14 @@
 
 import asyncio
 
+import pytest
 from slixmpp.stanza import Message
 
-from lab import DIALBACK_SECRET
+from lab import CLEAR, DIALBACK_SECRET, SELF_SIGNED, TRUSTED
 from traffic import TARGETS, deliver, deliver_iq, deliver_presence, steal
 from xmpp import is_error
+
+pytestmark = pytest.mark.parametrize("security", [CLEAR, SELF_SIGNED, TRUSTED])
 
 
 async def test_messages_arrive_once_in_order_and_unchanged(lab, jabberd2, router):

@@ -3,10 +3,14 @@
 
 import asyncio
 
+import pytest
 from slixmpp.stanza import Message
 
+from lab import CLEAR, SELF_SIGNED, TRUSTED
 from traffic import TARGETS, deliver, deliver_iq, deliver_presence
 from xmpp import is_error, is_message
+
+pytestmark = pytest.mark.parametrize("security", [CLEAR, SELF_SIGNED, TRUSTED])
 
 
 async def test_messages_arrive_once_in_order_and_unchanged(lab, prosody, router):

@@ -7,16 +7,21 @@ import signal
 
 import pytest
 
-from lab import DIALBACK_SECRET
-from traffic import AWKWARD, TARGETS, bodies, comes_from, deliver, steal
+from lab import DIALBACK_SECRET, SELF_SIGNED, TRUSTED
+from traffic import AWKWARD, TARGETS, bodies, comes_from, deliver, greet, steal
 from xmpp import error_of, is_error, is_message
 
 PARKED = "nobody@empty.hosted.test"
+
+# What concerns keys alone, and what a certificate changes; other modules test in the clear as well.
+by_dialback = pytest.mark.parametrize("security", [SELF_SIGNED])
+either_way = pytest.mark.parametrize("security", [SELF_SIGNED, TRUSTED])
 
 
 # -- the router as Authoritative Server: initiator.py asks in its place to be verified --
 
 
+@by_dialback
 async def test_t_a1_keys_of_the_router_are_confirmed(lab, remote, router):
     """Of every pair; the remote server then takes what comes over it to its user."""
     alice = await lab.client(remote, remote.domains[0])
@@ -30,6 +35,7 @@ async def test_t_a1_keys_of_the_router_are_confirmed(lab, remote, router):
     assert (await router.counters())["verify_answered"] == 2
 
 
+@by_dialback
 async def test_a_question_goes_out_and_its_answer_comes_back(lab, remote, router):
     """Out over the initiator's stream, back through the router: to the remote server it is one."""
     component = await lab.component()
@@ -44,6 +50,7 @@ async def test_a_question_goes_out_and_its_answer_comes_back(lab, remote, router
     assert [(s.name, s["type"], s["id"]) for s in got] == [("iq", "result", "question")]
 
 
+@by_dialback
 async def test_t_a2_a_key_of_somebody_else_is_disowned(lab, remote, router):
     """And the next one, which is good, is not held up by it."""
     pair = ("shop.hosted.test", remote.domains[0])
@@ -57,6 +64,7 @@ async def test_t_a2_a_key_of_somebody_else_is_disowned(lab, remote, router):
 # -- towards the remote server, as far as there is a way --
 
 
+@by_dialback
 async def test_answers_find_no_stream_back_and_say_so(lab, remote, router):
     """Streams that carry stanzas to other servers are not opened yet: what asks for an answer
     gets an error at once, what does not ask vanishes, and both are counted."""
@@ -81,6 +89,7 @@ async def test_answers_find_no_stream_back_and_say_so(lab, remote, router):
 # -- wrong keys --
 
 
+@either_way
 async def test_t_i5_a_wrong_key_alone(lab, router, remote):
     """The stream is closed; other pairs are then verified over another one."""
     component = await lab.component()
@@ -94,6 +103,7 @@ async def test_t_i5_a_wrong_key_alone(lab, router, remote):
     assert "a key was invalid and no other pair is alive" in router.log()
 
 
+@either_way
 async def test_a_wrong_key_in_the_middle(lab, router, remote):
     """What was proven before goes on, and more is proven afterwards."""
     component = await lab.component()
@@ -122,14 +132,13 @@ async def send_until(client, done):
     return sent
 
 
-async def until_open(router, streams):
-    """The router has seen the end of all others."""
+async def until_counted(router, what, holds):
     for _ in range(40):
         counters = await router.counters()
-        if counters["streams_in"] - counters["streams_ended"] == streams:
+        if holds(counters):
             return
         await asyncio.sleep(0.25)
-    raise AssertionError("not %d streams: %s" % (streams, dict(counters)))
+    raise AssertionError("%s: %s" % (what, dict(counters)))
 
 
 def assert_each_once_in_order(sent, got):
@@ -144,6 +153,7 @@ def assert_balanced(counters, delivered):
     assert accepted == delivered + returned + counters["in_doubt"]
 
 
+@either_way
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_restart_in_the_middle(lab, router, remote, number):
     """It comes back with nothing in its memory, Prosody and ejabberd with another secret too. What
@@ -151,9 +161,11 @@ async def test_restart_in_the_middle(lab, router, remote, number):
     it had."""
     component = await lab.component()
     alice = await lab.client(remote, remote.domains[0])
+    await greet(alice, component, TARGETS[0])
     done = asyncio.Event()
     flow = asyncio.ensure_future(send_until(alice, done))
     await component.inbox.collect(20, is_message)
+    await until_counted(router, "nothing parked", lambda n: n["stanzas_parked"] > 0)
     await remote.outside.restart(number)
     done.set()
     sent = await flow
@@ -162,12 +174,15 @@ async def test_restart_in_the_middle(lab, router, remote, number):
         other = await lab.client(remote, domain, "phone")
         await deliver(other, component, TARGETS[0], 10, "after")
         await deliver(other, component, TARGETS[1], 10, "after")
-    await until_open(router, 1 if remote.kind == "jabberd2" else 4)
+    # The router has seen the end of all others.
+    streams = 1 if remote.kind == "jabberd2" else 4
+    await until_counted(router, "not %d streams" % streams,
+                        lambda n: n["streams_in"] - n["streams_ended"] == streams)
     router.signal(signal.SIGTERM)
     assert await router.exited() == 0
     await component.until_closed()
 
-    flowed = [s["id"] for s in component.inbox.stanzas if s["from"] == alice.boundjid]
+    flowed = [s["id"] for s in component.inbox.matching(is_message) if s["from"] == alice.boundjid]
     assert_each_once_in_order(sent, flowed)
     counters = router.last_counters()
     assert counters["stanzas_parked"] > 0 and counters["bounce_undeliverable"] > 0

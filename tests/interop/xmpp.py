@@ -99,9 +99,11 @@ class Recorder:
 class Client(Recorder, ClientXMPP):
     """A user at a remote server."""
 
-    def __init__(self, jid, password):
+    def __init__(self, jid, password, overtakes=False):
+        """overtakes: see traffic.greet()."""
         ClientXMPP.__init__(self, jid, password, plugin_config={
             "feature_mechanisms": {"unencrypted_plain": True, "unencrypted_digest": True}})
+        self.overtakes = overtakes
         self._record()
 
     def _keep_stanza(self, stanza):
