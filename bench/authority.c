@@ -2,6 +2,7 @@
 #include "bench/authority.h"
 
 #include "bench/reader.h"
+#include "bench/secure.h"
 #include "bench/wire.h"
 
 #include <unistd.h>
@@ -16,6 +17,7 @@ struct authority_conn {
 	struct reader *reader;
 	struct authority_conn *prev, *next;
 	bool over; /* the peer has closed its stream */
+	bool proceeds; /* TLS begins once this is read */
 };
 
 static struct text text_of(const char *s)
@@ -60,9 +62,12 @@ static void conn_header(void *owner, const struct reader_element *e)
 		wire_append(w, ">", 1);
 		return;
 	}
+	wire_printf(w, " version='1.0'><stream:features>");
+	if (c->authority->secure && !w->tls)
+		wire_printf(w, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
 	wire_printf(w,
-		" version='1.0'><stream:features><dialback"
-		" xmlns='urn:xmpp:features:dialback'><errors/></dialback></stream:features>");
+		"<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>"
+		"</stream:features>");
 }
 
 static void answer_append(struct wire *w, const struct reader_element *e, bool valid)
@@ -82,7 +87,10 @@ static void conn_element(void *owner, const struct reader_element *e)
 	struct authority_conn *c = owner;
 	struct authority_counts *counts = &c->authority->counts;
 
-	if (e->ns == READER_NS_DIALBACK && !e->type[0]) {
+	if (strcmp(e->name, "starttls") == 0 && c->authority->secure && !c->wire.tls) {
+		wire_printf(&c->wire, "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+		c->proceeds = true;
+	} else if (e->ns == READER_NS_DIALBACK && !e->type[0]) {
 		bool valid = true;
 
 		if (strcmp(e->name, "verify") == 0) {
@@ -127,6 +135,15 @@ static void conn_free(struct authority_conn *c)
 	free(c);
 }
 
+static bool peer_secure(struct authority_conn *c)
+{
+	c->proceeds = false;
+	c->authority->counts.secured++;
+	reader_free(c->reader);
+	c->reader = reader_new(&conn_calls, c);
+	return wire_secure(&c->wire, secure_connection(c->authority->secure, NULL, NULL));
+}
+
 static void conn_ready(struct source *source, uint32_t events)
 {
 	struct authority_conn *c = (struct authority_conn *)source;
@@ -142,7 +159,10 @@ static void conn_ready(struct source *source, uint32_t events)
 		else if (n != -EAGAIN)
 			alive = false;
 	}
-	if (!wire_flush(&c->wire) || !alive)
+	alive = wire_flush(&c->wire) && alive;
+	if (alive && c->proceeds && !wire_pending(&c->wire))
+		alive = peer_secure(c);
+	if (!alive)
 		conn_free(c);
 }
 

@@ -18,6 +18,7 @@
 
 struct authority_counts {
 	uint64_t connections; /* accepted */
+	uint64_t secured; /* of them, with TLS */
 	uint64_t verified; /* db:verify answered valid */
 	uint64_t refused; /* db:verify answered invalid */
 	uint64_t asserted; /* db:result answered valid */
@@ -26,11 +27,13 @@ struct authority_counts {
 };
 
 struct authority_conn;
+struct secure;
 
 struct authority {
 	struct source source; /* the listener */
 	struct loop *loop;
 	struct keys *keys;
+	struct secure *secure; /* set after authority_open: STARTTLS is offered; or NULL */
 	struct authority_conn *conns;
 	struct authority_counts counts;
 };

@@ -8,7 +8,7 @@
  * or its sockets would share its bugs and call them correct. (The micro benchmarks
  * measure that code, so they use it; they share this header and bench/trial.h.)
  *
- * Everything runs on one thread, on one loop. Times are nanoseconds of
+ * Everything but a storm (bench/storm.h) runs on one thread, on one loop. Times are nanoseconds of
  * CLOCK_MONOTONIC unless a name says otherwise.
  */
 #ifndef SLUICE_BENCH_BENCH_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bench/child.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -153,18 +153,24 @@ const char *child_log(const struct child *c, char *text, size_t cap)
 	return text;
 }
 
+void child_reload(const struct child *c)
+{
+	if (c->pid)
+		kill(c->pid, SIGHUP);
+}
+
+static int entry_remove(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st;
+	(void)kind;
+	(void)ftw;
+	(void)remove(path);
+	return 0;
+}
+
 void child_remove(struct child *c)
 {
-	DIR *dir = c->dir[0] ? opendir(c->dir) : NULL;
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.')
-			unlinkat(dirfd(dir), entry->d_name, 0);
-	}
-	if (dir)
-		closedir(dir);
 	if (c->dir[0])
-		rmdir(c->dir);
+		nftw(c->dir, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
 	c->dir[0] = '\0';
 }

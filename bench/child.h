@@ -42,7 +42,10 @@ bool child_stop(struct child *c);
 /* The end of its log: cap bytes at most, NUL-terminated. Returns text. */
 const char *child_log(const struct child *c, char *text, size_t cap);
 
-/* Removes the directory and the files in it. */
+/* Tells it to read its files again. */
+void child_reload(const struct child *c);
+
+/* Removes the directory and all in it. */
 void child_remove(struct child *c);
 
 #endif

@@ -57,6 +57,19 @@ static const struct option_row rows[] = {
 		"messages per second; latency is measured only so; 0: as fast as the server takes them" },
 	{ NULL, "invalid", "K", NUMBER, AT(invalid), 0, 100000,
 		"in the middle assert K more domains with keys that are called invalid" },
+	{ "TLS 1.3 (only with --router; certificates are made for the run)", "tls",
+		"off|starttls|direct", STRING, AT(tls_text), 0, 0, "of the streams to the router" },
+	{ NULL, "client-cert", NULL, FLAG, AT(client_cert), 0, 1,
+		"the streams prove all senders by one certificate, for *.SUFFIX" },
+	{ NULL, "storm", "N", NUMBER, AT(storm), 0, 100000000,
+		"N more connections that open a stream and go, the targets in turn by SNI" },
+	{ NULL, "storm-rate", "R", NUMBER, AT(storm_rate), 0, 1000000,
+		"of them a second; 0: as fast as the router takes them" },
+	{ NULL, "storm-at-once", "N", NUMBER, AT(storm_at_once), 1, 1000,
+		"of them, most that are on their way" },
+	{ NULL, "resume", NULL, FLAG, AT(resume), 0, 1, "they resume sessions, with one target" },
+	{ NULL, "reload", NULL, FLAG, AT(reload), 0, 1,
+		"the router gets SIGHUP as the stanzas begin" },
 	{ "Runs", "repeat", "R", NUMBER, AT(repeat), 1, 1000,
 		"whole runs; minimum, median and maximum are reported" },
 	{ NULL, "seed", "N", NUMBER, AT(seed), 1, UINT32_MAX,
@@ -76,6 +89,8 @@ static const struct options defaults = {
 	.streams = 1,
 	.stanzas = 1000000,
 	.size = 296,
+	.tls_text = "off",
+	.storm_at_once = 64,
 	.repeat = 1,
 	.seed = 1,
 	.timeout_s = 60,
@@ -189,6 +204,34 @@ static bool address_take(struct address *a, const char *name, const char *text)
 	return false;
 }
 
+static bool tls_check(struct options *o)
+{
+	static const char *const words[] = { "off", "starttls", "direct" };
+	const char *fault = NULL;
+	unsigned i = 0;
+
+	while (i < 3 && strcmp(words[i], o->tls_text) != 0)
+		i++;
+	o->tls = (enum options_tls)i;
+	if (i == 3)
+		fault = "--tls is one of off, starttls and direct";
+	else if (o->tls && !o->router)
+		fault = "--tls needs --router";
+	else if (!o->tls && (o->client_cert || o->storm))
+		fault = "--client-cert and --storm need --tls";
+	else if (o->invalid && o->client_cert)
+		fault = "a key cannot be --invalid where a certificate proves all senders";
+	else if (o->resume && o->client_cert)
+		fault = "who shows a certificate is given no session to --resume";
+	else if (o->storm && o->stanzas && !o->rate)
+		fault = "--storm needs --rate, or --stanzas 0";
+	else if (o->reload && !o->router)
+		fault = "--reload needs --router";
+	if (fault)
+		fprintf(stderr, "sluice-bench: %s\n", fault);
+	return !fault;
+}
+
 static bool options_check(struct options *o)
 {
 	int ways = (o->router != NULL) + (o->s2s != NULL) + (o->direct != 0);
@@ -206,6 +249,8 @@ static bool options_check(struct options *o)
 		fputs("sluice-bench: --invalid needs a server\n", stderr);
 		return false;
 	}
+	if (!tls_check(o))
+		return false;
 	if (o->component_names.n > 1)
 		o->targets = o->component_names.n;
 	if (!o->s2s)

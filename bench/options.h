@@ -15,6 +15,8 @@ struct options_list {
 	unsigned n;
 };
 
+enum options_tls { OPTIONS_CLEAR, OPTIONS_STARTTLS, OPTIONS_DIRECT };
+
 struct options {
 	/* Who is driven. */
 	const char *router; /* NULL: a server that runs already, or nobody (direct) */
@@ -27,6 +29,11 @@ struct options {
 	uint64_t pairs, targets, streams, window;
 	uint64_t stanzas, size, rate, invalid;
 	const char *suffix, *target_suffix;
+	/* TLS. */
+	const char *tls_text;
+	enum options_tls tls;
+	uint64_t client_cert, reload;
+	uint64_t storm, storm_rate, storm_at_once, resume;
 	/* How. */
 	uint64_t repeat, seed, timeout_s, json, keep;
 	/* From the above. */

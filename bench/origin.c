@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bench/origin.h"
 
-#include "bench/reader.h"
-#include "bench/wire.h"
+#include "bench/opening.h"
 
 #include <strings.h>
 #include <sys/timerfd.h>
@@ -18,8 +17,7 @@
 enum pair_state { PAIR_NEW, PAIR_ASKED, PAIR_VALID, PAIR_FAILED };
 
 enum stream_state {
-	STREAM_HEADER, /* waiting for the response header */
-	STREAM_FEATURES,
+	STREAM_OPENING,
 	STREAM_READY,
 	STREAM_CLOSED,
 };
@@ -28,6 +26,7 @@ struct origin_stream {
 	struct wire wire; /* first: its source is what the loop hands us */
 	struct origin *origin;
 	struct reader *reader;
+	struct opening opening;
 	enum stream_state state;
 	uint32_t index;
 	uint32_t next_pair; /* to assert next */
@@ -36,7 +35,6 @@ struct origin_stream {
 	uint32_t *valid; /* its valid pairs, while stanzas are sent */
 	uint32_t n_valid, turn;
 	uint64_t quota, sent; /* stanzas */
-	char id[READER_ATTR];
 	char error[ORIGIN_REASON]; /* condition of a stream error */
 	bool over;
 };
@@ -104,7 +102,7 @@ static void result_append(struct origin_stream *s, struct text sender, struct te
 {
 	char key[KEYS_HEX + 1];
 
-	keys_make(s->origin->keys, target, sender, text_of(s->id), key);
+	keys_make(s->origin->keys, target, sender, text_of(s->opening.id), key);
 	if (!honest)
 		key[0] = key[0] == '0' ? '1' : '0';
 	wire_printf(&s->wire, "<db:result from='%.*s' to='%.*s'>%s</db:result>", (int)sender.len,
@@ -250,15 +248,24 @@ static void stream_set_ready(struct origin_stream *s)
 	s->origin->n_ready++;
 }
 
+static void stream_opened(struct origin_stream *s)
+{
+	const struct origin *o = s->origin;
+
+	if (s->state != STREAM_OPENING || s->opening.state != OPENING_DONE)
+		return;
+	if (o->secure && !s->wire.tls)
+		stream_close(s, "the server does not do TLS");
+	else
+		stream_set_ready(s);
+}
+
 static void stream_header(void *owner, const struct reader_element *e)
 {
 	struct origin_stream *s = owner;
 
-	snprintf(s->id, sizeof(s->id), "%s", e->id);
-	if (e->version[0])
-		s->state = STREAM_FEATURES;
-	else
-		stream_set_ready(s);
+	opening_header(&s->opening, e);
+	stream_opened(s);
 }
 
 static void probe_answered(struct origin *o, const struct reader_element *e)
@@ -317,9 +324,8 @@ static void stream_element(void *owner, const struct reader_element *e)
 	if (e->ns == READER_NS_STREAM && strcmp(e->name, "error") == 0) {
 		snprintf(s->error, sizeof(s->error), "%s %.80s", reader_condition(e), e->text);
 		s->over = true;
-	} else if (e->ns == READER_NS_STREAM && strcmp(e->name, "features") == 0) {
-		if (s->state == STREAM_FEATURES)
-			stream_set_ready(s);
+	} else if (opening_element(&s->opening, e)) {
+		stream_opened(s);
 	} else if (e->ns == READER_NS_DIALBACK && strcmp(e->name, "result") == 0 && e->type[0]) {
 		stream_result(s, e);
 	}
@@ -343,6 +349,10 @@ static void stream_ready(struct source *source, uint32_t events)
 	if (n > 0 && s->reader && !reader_feed(s->reader, buf, (size_t)n)) {
 		stream_close(s, "what the server sent is not well-formed");
 		return;
+	}
+	if (s->reader && opening_turn(&s->opening)) {
+		reader_free(s->reader);
+		s->reader = reader_new(&stream_calls, s);
 	}
 	if (n == 0 || s->over)
 		stream_close(s, "closed by the server");
@@ -378,11 +388,9 @@ bool origin_open(struct origin *o, const struct address *server)
 		struct origin_stream *s = &o->streams[i];
 
 		s->reader = reader_new(&stream_calls, s);
-		wire_printf(&s->wire,
-			"<?xml version='1.0'?><stream:stream xmlns='jabber:server'"
-			" xmlns:stream='http://etherx.jabber.org/streams'"
-			" xmlns:db='jabber:server:dialback' from='%s' to='%s' version='1.0'>",
-			o->names->pairs[i % o->names->n_pairs].p, names_target(o->names, i).p);
+		if (!opening_begin(&s->opening, &s->wire, o->secure, NULL,
+			    o->names->pairs[i % o->names->n_pairs].p, names_target(o->names, i).p))
+			return false;
 		wire_set_hungry(&s->wire, false);
 	}
 	return true;

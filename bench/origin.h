@@ -41,6 +41,7 @@ struct origin_counts {
 };
 
 struct origin_stream;
+struct secure;
 
 struct origin {
 	struct loop *loop;
@@ -48,6 +49,7 @@ struct origin {
 	struct shapes *shapes;
 	struct keys *keys;
 	struct ledger *ledger;
+	struct secure *secure; /* set after origin_init; NULL: in the clear */
 	struct source timer; /* only with a rate */
 	enum origin_phase phase;
 	struct origin_stream *streams;

@@ -103,8 +103,10 @@ static void words_pairs(FILE *f, const struct options *o, const struct result *r
 {
 	if (isnan(r->pairs_valid))
 		return;
-	fprintf(f, "%.0f pair%s verified on %llu stream%s", r->pairs_valid, plural(r->pairs_valid),
-		(unsigned long long)o->streams, plural((double)o->streams));
+	fprintf(f, "%.0f pair%s %s on %llu stream%s%s", r->pairs_valid, plural(r->pairs_valid),
+		o->client_cert ? "proven by one certificate" : "verified",
+		(unsigned long long)o->streams, plural((double)o->streams),
+		o->tls ? " with TLS 1.3" : "");
 	fprintf(f,
 		"; %.0f SRV question%s answered (_xmpp-server), %.0f connection%s to the"
 		" authoritative server\n",
@@ -232,6 +234,11 @@ static void json_options(FILE *f, const struct options *o)
 	fprintf(f, ",\"stanzas\":%llu,\"size\":%llu,\"rate\":%llu,\"invalid\":%llu",
 		(unsigned long long)o->stanzas, (unsigned long long)o->size,
 		(unsigned long long)o->rate, (unsigned long long)o->invalid);
+	fputs(",\"tls\":", f);
+	json_string(f, o->tls_text);
+	fprintf(f, ",\"client_cert\":%s,\"resume\":%s,\"storm\":%llu,\"storm_rate\":%llu",
+		o->client_cert ? "true" : "false", o->resume ? "true" : "false",
+		(unsigned long long)o->storm, (unsigned long long)o->storm_rate);
 	fprintf(f, ",\"repeat\":%llu,\"seed\":%llu}", (unsigned long long)o->repeat,
 		(unsigned long long)o->seed);
 }

@@ -13,6 +13,9 @@
 #include "bench/tally.h"
 
 #define RESULT_FIGURES(F)                                                                          \
+	F(start_time, "ms", 0, "from the start of the router until it listens")                    \
+	F(memory_router, "KiB", 0, "resident memory, before the streams")                          \
+	F(memory_per_stream, "B", 0, "memory growth per stream")                                   \
 	F(pairs_asked, "", 0, "pairs asserted")                                                    \
 	F(pairs_valid, "", 0, "  answered valid")                                                  \
 	F(pairs_invalid, "", 0, "  answered invalid")                                              \
@@ -23,12 +26,20 @@
 	F(pairs_cpu, "s", 3, "CPU time of the server for them")                                    \
 	F(pairs_per_cpu, "1/s", 0, "pairs per CPU-second of the server")                           \
 	F(authority_connections, "", 0, "connections to the authoritative server")                 \
+	F(authority_secured, "", 0, "  with TLS")                                                  \
 	F(verify_valid, "", 0, "db:verify answered valid")                                         \
 	F(verify_invalid, "", 0, "db:verify answered invalid")                                     \
 	F(dns_srv, "", 0, "SRV questions, _xmpp-server")                                           \
 	F(dns_srvs, "", 0, "SRV questions, _xmpps-server")                                         \
 	F(dns_address, "", 0, "address questions")                                                 \
 	F(dns_senders, "", 0, "different senders looked up")                                       \
+	F(storm_opened, "", 0, "storm: streams opened")                                            \
+	F(storm_failed, "", 0, "  failed")                                                         \
+	F(storm_resumed, "", 0, "  with a resumed session")                                        \
+	F(storm_time, "s", 3, "time for them")                                                     \
+	F(storm_rate, "1/s", 0, "  per second")                                                    \
+	F(storm_cpu, "s", 3, "CPU time of the server for them")                                    \
+	F(storm_per_cpu, "1/s", 0, "  per CPU-second of the server")                               \
 	F(stanzas_sent, "", 0, "stanzas sent")                                                     \
 	F(stanzas_arrived, "", 0, "stanzas arrived")                                               \
 	F(stanzas_lost, "", 0, "  lost")                                                           \

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "bench/run.h"
-
-#include "bench/authority.h"
-#include "bench/child.h"
-#include "bench/dnsd.h"
-#include "bench/keys.h"
-#include "bench/origin.h"
-#include "bench/sink.h"
+#include "bench/run_impl.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -16,24 +9,6 @@
 #define QUIET_NS (250 * NS_PER_MS)
 
 volatile sig_atomic_t run_stopped;
-
-struct run {
-	const struct options *o;
-	struct result *r;
-	struct loop loop;
-	struct names names;
-	struct shapes shapes;
-	struct keys *keys;
-	struct ledger ledger;
-	struct dnsd dnsd;
-	struct authority authority;
-	struct sink sink;
-	struct origin origin;
-	struct child child;
-	struct proc proc;
-	struct address s2s, component, dns, listen; /* listen: the authority's */
-	char secret[65];
-};
 
 static void run_init(struct run *run, const struct options *o, unsigned number, struct result *r)
 {
@@ -85,6 +60,7 @@ static void router_stop(struct run *run)
 
 static void run_free(struct run *run)
 {
+	storm_free(run->storm);
 	origin_free(&run->origin);
 	sink_free(&run->sink);
 	authority_close(&run->authority);
@@ -94,6 +70,9 @@ static void run_free(struct run *run)
 		fprintf(stderr, "sluice-bench: kept %s\n", run->child.dir);
 	else
 		child_remove(&run->child);
+	secure_free(run->opens);
+	secure_free(run->accepts);
+	pki_free(run->pki);
 	loop_close(&run->loop);
 	ledger_free(&run->ledger);
 	keys_free(run->keys);
@@ -106,21 +85,15 @@ static uint64_t run_progress(const struct run *run)
 {
 	const struct origin *o = &run->origin;
 
-	return o->n_ready + o->n_closed + o->counts.asked + o->counts.valid + o->counts.invalid +
-		o->counts.error + o->counts.closed + o->counts.probes_answered + o->counts.bytes +
-		run->sink.n_ready + run->sink.n_closed + run->sink.bytes +
-		run->authority.counts.verified + run->dnsd.counts.srv;
-}
+	struct storm_counts storm = { 0 };
 
-static bool child_lost(struct run *run)
-{
-	char log[200];
-
-	if (!run->o->router || child_is_running(&run->child))
-		return false;
-	result_fail(run->r, "the router ended (wait status 0x%x): %s", (unsigned)run->child.status,
-		child_log(&run->child, log, sizeof(log)));
-	return true;
+	if (run->storm)
+		storm = storm_counts(run->storm);
+	return storm.opened + storm.failed + o->n_ready + o->n_closed + o->counts.asked +
+		o->counts.valid + o->counts.invalid + o->counts.error + o->counts.closed +
+		o->counts.probes_answered + o->counts.bytes + run->sink.n_ready +
+		run->sink.n_closed + run->sink.bytes + run->authority.counts.verified +
+		run->dnsd.counts.srv;
 }
 
 /* Runs the loop until done says so; false, with a failure, when that does not come. */
@@ -143,7 +116,7 @@ static bool run_until(struct run *run, bool (*done)(const struct run *run), cons
 		}
 		if (now - checked > 100 * NS_PER_MS) {
 			checked = now;
-			if (child_lost(run))
+			if (run_child_lost(run))
 				return false;
 		}
 		if (now - since > run->o->timeout_s * NS_PER_S) {
@@ -161,112 +134,6 @@ static void run_quiet(struct run *run)
 
 	while (bench_now() < end && !run_stopped)
 		loop_turn(&run->loop, 20);
-}
-
-/* --- the server under test --- */
-
-static bool registry_write(struct run *run)
-{
-	struct child *c = &run->child;
-	bool ok;
-
-	keys_random(run->secret, 32);
-	ok = child_write(c, "dialback.secret", "%s\n", run->secret);
-	/* Another one for the component; the sink needs it later. */
-	keys_random(run->secret, 32);
-	ok = ok && child_write(c, "sink.secret", "%s\n", run->secret);
-	ok = ok && child_write(c, "routes", "backend sink component secret-file=sink.secret\n");
-	for (uint32_t i = 0; ok && i < run->names.n_targets; i++)
-		ok = child_write(c, "routes", "%s sink\n", run->names.targets[i].p);
-	return ok;
-}
-
-static bool router_start(struct run *run)
-{
-	const struct options *o = run->o;
-	char s2s[ADDRESS_TEXT], component[ADDRESS_TEXT], dns[ADDRESS_TEXT + 16];
-	char routes[256], secret[256], log[200];
-	char *argv[32 + OPTIONS_LIST] = { (char *)(uintptr_t)o->router, "--name",
-		"bench.router.test", "--listen", s2s, "--component-listen", component, "--dns", dns,
-		"--allow-peer-net", "127.0.0.0/8", "--routes", routes, "--secret-file", secret,
-		"--tls", "off", "--workers", "1", "--log-level", "warn" };
-	unsigned n = 0;
-
-	while (argv[n])
-		n++;
-	for (unsigned i = 0; i < o->router_args.n; i++)
-		argv[n++] = (char *)(uintptr_t)o->router_args.item[i];
-	address_print(&run->s2s, s2s);
-	address_print(&run->component, component);
-	snprintf(dns, sizeof(dns), "127.0.0.1@%u", address_port(&run->dns));
-	child_path(&run->child, "routes", routes);
-	child_path(&run->child, "dialback.secret", secret);
-	if (!child_start(&run->child, argv)) {
-		result_fail(run->r, "%s: %s", o->router, strerror(errno));
-		return false;
-	}
-	run->proc.n = 1;
-	run->proc.pids[0] = run->child.pid;
-	if (child_wait_listening(&run->child, &run->s2s, (unsigned)o->timeout_s) &&
-		child_wait_listening(&run->child, &run->component, (unsigned)o->timeout_s))
-		return true;
-	if (!child_lost(run))
-		result_fail(run->r, "the router does not listen: %s",
-			child_log(&run->child, log, sizeof(log)));
-	return false;
-}
-
-static bool loopback_choose(struct run *run)
-{
-	char text[ADDRESS_TEXT];
-	unsigned s2s, component;
-
-	address_parse(&run->dns, "127.0.0.1:0");
-	address_parse(&run->listen, "127.0.0.1:0");
-	s2s = address_free_port(&run->dns, 20000);
-	do
-		component = address_free_port(&run->dns, 20000);
-	while (component && component == s2s);
-	snprintf(text, sizeof(text), "127.0.0.1:%u", s2s);
-	address_parse(&run->s2s, text);
-	snprintf(text, sizeof(text), "127.0.0.1:%u", component);
-	address_parse(&run->component, text);
-	return s2s && component;
-}
-
-/* DNS, authority and, when it is ours to start, the router. */
-static bool servers_start(struct run *run)
-{
-	const struct options *o = run->o;
-
-	if (o->direct)
-		return true;
-	if (o->router && !loopback_choose(run)) {
-		result_fail(run->r, "no free port: %s", strerror(errno));
-		return false;
-	}
-	if (!o->router) {
-		run->s2s = o->s2s_address;
-		run->component = o->component_address;
-		run->dns = o->dns_address;
-		run->listen = o->authority_address;
-		run->proc = o->proc;
-	}
-	if (!authority_open(&run->authority, &run->loop, run->keys, &run->listen)) {
-		result_fail(run->r, "authoritative server: %s", strerror(errno));
-		return false;
-	}
-	if (!dnsd_open(&run->dnsd, &run->loop, &run->names, &run->dns, &run->listen)) {
-		result_fail(run->r, "DNS responder: %s", strerror(errno));
-		return false;
-	}
-	if (!o->router)
-		return true;
-	if (!child_prepare(&run->child) || !registry_write(run)) {
-		result_fail(run->r, "temporary directory: %s", strerror(errno));
-		return false;
-	}
-	return router_start(run);
 }
 
 /* --- the phases --- */
@@ -334,12 +201,18 @@ static bool streams_open(struct run *run)
 		result_fail(run->r, "component: %s", run->sink.reason);
 		return false;
 	}
-	if (!origin_open(&run->origin, &run->s2s)) {
+	if (run->proc.n)
+		run->r->memory_router = (double)proc_memory(&run->proc).resident / 1024;
+	if (!origin_open(&run->origin, o->tls == OPTIONS_DIRECT ? &run->direct : &run->s2s)) {
 		result_fail(run->r, "S2S connection: %s", strerror(errno));
 		return false;
 	}
 	if (!run_until(run, origin_is_ready, "opening the streams"))
 		return false;
+	if (run->proc.n)
+		run->r->memory_per_stream = ((double)proc_memory(&run->proc).resident -
+						    run->r->memory_router * 1024) /
+			(double)run->origin.n_streams;
 	if (run->origin.n_closed)
 		result_fail(run->r, "S2S stream: %s", run->origin.reason);
 	return !run->origin.n_closed;
@@ -385,6 +258,61 @@ static bool pairs_run(struct run *run)
 	return ok || (run->origin.counts.valid && !run_stopped);
 }
 
+static bool storm_is_done(const struct run *run)
+{
+	return storm_is_over(run->storm);
+}
+
+static bool storm_begin(struct run *run)
+{
+	const struct options *o = run->o;
+	struct storm_opts opts = {
+		.server = o->tls == OPTIONS_DIRECT ? &run->direct : &run->s2s,
+		.names = &run->names,
+		.secure = run->opens,
+		.count = o->storm,
+		.rate = o->storm_rate,
+		.at_once = (uint32_t)o->storm_at_once,
+		.resume = o->resume,
+	};
+
+	if (!o->storm)
+		return true;
+	run->storm_cpu = proc_cpu(&run->proc);
+	run->storm = storm_start(&opts);
+	if (!run->storm)
+		result_fail(run->r, "storm: %s", strerror(errno));
+	return run->storm;
+}
+
+/* Waits for its end. CPU time is counted to the end of the stanzas beside it, if there are any. */
+static bool storm_end(struct run *run)
+{
+	struct result *r = run->r;
+	struct storm_counts c;
+	uint64_t cpu;
+	bool ok;
+
+	if (!run->storm)
+		return true;
+	ok = run_until(run, storm_is_done, "the storm went on");
+	cpu = proc_cpu(&run->proc) - run->storm_cpu;
+	c = storm_counts(run->storm);
+	r->storm_opened = (double)c.opened;
+	r->storm_failed = (double)c.failed;
+	r->storm_resumed = (double)c.resumed;
+	r->storm_time = (double)c.time / 1e9;
+	if (c.time)
+		r->storm_rate = r->storm_opened / r->storm_time;
+	r->storm_cpu = (double)cpu / 1e9;
+	if (cpu)
+		r->storm_per_cpu = r->storm_opened / r->storm_cpu;
+	if (c.failed)
+		result_fail(r, "%" PRIu64 " connections of the storm failed; the first: %s",
+			c.failed, storm_reason(run->storm));
+	return ok;
+}
+
 static void latency_note(struct run *run)
 {
 	const struct latency *l = &run->sink.latency;
@@ -417,7 +345,7 @@ static void stanzas_note(struct run *run, uint64_t cpu, uint64_t own)
 	if (!run->proc.n)
 		return;
 	r->stanzas_cpu = (double)cpu / 1e9;
-	if (cpu)
+	if (cpu && !run->storm)
 		r->stanzas_per_cpu = (double)l->arrived / r->stanzas_cpu;
 	r->memory_end = (double)proc_memory(&run->proc).resident / 1024;
 }
@@ -428,8 +356,12 @@ static bool stanzas_run(struct run *run)
 	uint64_t cpu, own, valid = run->origin.counts.valid;
 	bool ok;
 
+	if (!storm_begin(run))
+		return false;
+	if (o->reload)
+		child_reload(&run->child);
 	if (!valid || (!o->stanzas && !o->invalid))
-		return true;
+		return storm_end(run);
 	ledger_free(&run->ledger);
 	/* One more than the mean for the remainder, one for the rounding of shares. */
 	ledger_init(&run->ledger, run->names.n_pairs, (uint32_t)(o->stanzas / valid + 2));
@@ -441,116 +373,9 @@ static bool stanzas_run(struct run *run)
 	}
 	ok = run_until(run, stanzas_are_settled, "the stanzas were on their way");
 	stanzas_note(run, proc_cpu(&run->proc) - cpu, proc_cpu_own() - own);
+	ok = ok && storm_end(run);
 	run_quiet(run);
 	return ok;
-}
-
-/* --- the verdict --- */
-
-static void counts_note(struct run *run)
-{
-	const struct options *o = run->o;
-	const struct authority_counts *a = &run->authority.counts;
-	const struct dnsd_counts *d = &run->dnsd.counts;
-	struct result *r = run->r;
-
-	if (!isnan(r->stanzas_sent)) {
-		r->stanzas_arrived = (double)run->ledger.arrived;
-		r->stanzas_lost = (double)ledger_lost(&run->ledger);
-		r->stanzas_duplicated = (double)run->ledger.duplicated;
-		r->stanzas_reordered = (double)run->ledger.reordered;
-		r->stanzas_alien = (double)run->ledger.alien;
-		r->stanzas_damaged = (double)run->sink.damaged;
-		r->stanzas_misaddressed = (double)run->sink.misaddressed;
-	}
-	if (o->direct)
-		return;
-	r->stanzas_bounced = (double)a->stanzas;
-	r->authority_connections = (double)a->connections;
-	r->verify_valid = (double)a->verified;
-	r->verify_invalid = (double)a->refused;
-	r->dns_srv = (double)d->srv;
-	r->dns_srvs = (double)d->srvs;
-	r->dns_address = (double)d->address;
-	r->dns_senders = (double)d->senders;
-	r->streams_closed = (double)run->origin.n_closed;
-	if (run->proc.n)
-		r->memory_peak = (double)proc_memory(&run->proc).peak / 1024;
-}
-
-static void probes_judge(struct run *run)
-{
-	const struct origin_counts *c = &run->origin.counts;
-	struct result *r = run->r;
-	char text[256];
-
-	if (!run->o->invalid)
-		return;
-	r->probes = c->probes;
-	r->probes_asked = (double)c->probes_asked;
-	r->probes_forbidden = (double)tally_count(&c->probes, "forbidden");
-	r->probes_invalid = (double)tally_count(&c->probes, "invalid");
-	r->probes_other = (double)c->probes_answered - r->probes_forbidden - r->probes_invalid;
-	r->probes_silent = (double)(c->probes_asked - c->probes_answered);
-	tally_print(&c->probes, text, sizeof(text));
-	if (c->probes_asked < run->o->invalid || c->probes_answered < c->probes_asked)
-		result_fail(r, "%" PRIu64 " of %" PRIu64 " invalid keys were answered (%s)",
-			c->probes_answered, run->o->invalid, text);
-	if (tally_count(&c->probes, "valid"))
-		result_fail(r, "%" PRIu64 " invalid keys were answered valid",
-			tally_count(&c->probes, "valid"));
-}
-
-static void pairs_judge(struct run *run)
-{
-	const struct origin_counts *c = &run->origin.counts;
-	struct result *r = run->r;
-	char text[256];
-
-	if (run->o->direct || isnan(r->pairs_asked))
-		return;
-	tally_print(&c->conditions, text, sizeof(text));
-	if (c->valid < run->o->pairs)
-		result_fail(r,
-			"%" PRIu64 " of %" PRIu64 " pairs were verified; first refusal: %s;"
-			" errors: %s",
-			c->valid, run->o->pairs,
-			run->origin.pair_reason[0] ? run->origin.pair_reason : "none",
-			text[0] ? text : "none");
-	if (c->unexpected)
-		result_fail(r, "%" PRIu64 " dialback answers that nobody asked for", c->unexpected);
-	if (run->origin.n_closed)
-		result_fail(r, "%u of %u streams were closed; the first: %s", run->origin.n_closed,
-			run->origin.n_streams, run->origin.reason);
-	if (run->o->router && run->dnsd.counts.senders < run->o->pairs)
-		result_fail(r, "only %" PRIu64 " of %" PRIu64 " sender domains were looked up",
-			run->dnsd.counts.senders, run->o->pairs);
-}
-
-static void stanzas_judge(struct run *run)
-{
-	const struct result *r = run->r;
-	char text[256];
-
-	if (isnan(r->stanzas_sent))
-		return;
-	if ((double)run->o->stanzas > r->stanzas_sent)
-		result_fail(run->r, "only %.0f of %" PRIu64 " stanzas could be sent",
-			r->stanzas_sent, run->o->stanzas);
-	if (r->stanzas_lost > 0 || r->stanzas_duplicated > 0 || r->stanzas_reordered > 0 ||
-		r->stanzas_damaged > 0 || r->stanzas_misaddressed > 0 || r->stanzas_alien > 0)
-		result_fail(run->r,
-			"of %.0f stanzas %.0f were lost, %.0f duplicated, %.0f reordered,"
-			" %.0f changed, %.0f misaddressed, %.0f never sent",
-			r->stanzas_sent, r->stanzas_lost, r->stanzas_duplicated,
-			r->stanzas_reordered, r->stanzas_damaged, r->stanzas_misaddressed,
-			r->stanzas_alien);
-	if (run->sink.n_closed)
-		result_fail(run->r, "component link: %s", run->sink.reason);
-	if (run->authority.counts.stanzas)
-		result_fail(run->r, "%" PRIu64 " stanzas came back to their senders (%s)",
-			run->authority.counts.stanzas,
-			tally_print(&run->authority.counts.bounces, text, sizeof(text)));
 }
 
 void run_once(const struct options *o, unsigned number, struct result *r)
@@ -559,14 +384,11 @@ void run_once(const struct options *o, unsigned number, struct result *r)
 
 	result_init(r);
 	run_init(&run, o, number, r);
-	if (!r->n_failures && servers_start(&run) && streams_open(&run) && pairs_run(&run))
+	if (!r->n_failures && run_servers(&run) && streams_open(&run) && pairs_run(&run))
 		stanzas_run(&run);
 	/* A crash that only the closed streams have shown. */
 	if (run.child.pid)
-		child_lost(&run);
-	counts_note(&run);
-	pairs_judge(&run);
-	stanzas_judge(&run);
-	probes_judge(&run);
+		run_child_lost(&run);
+	run_verdict(&run);
 	run_free(&run);
 }

@@ -4,7 +4,7 @@
 differ only in the number of stanzas, subtracted. Start-up, verification and everything else that
 does not grow with the stanzas drops out, and the figure is the same each time for one binary.
 
-    scripts/profile.py [--pairs N] [--build DIR]
+    scripts/profile.py [--pairs N] [--tls off|starttls|direct] [--build DIR]
 """
 import argparse
 import pathlib
@@ -17,7 +17,7 @@ FEW, MANY = 200_000, 400_000
 LINE = re.compile(r"\s*([\d,]+) \(\s*[\d.]+%\)\s+\S+?:([\w@.]+)")
 
 
-def run(folder, build, pairs, stanzas):
+def run(folder, build, pairs, stanzas, tls):
     """One load; returns where callgrind wrote."""
     out = folder / f"callgrind.{stanzas}"
     wrapper = folder / "router"
@@ -27,7 +27,7 @@ def run(folder, build, pairs, stanzas):
                        f"--callgrind-out-file={out} {build}/sluice \"$@\"\n")
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
     subprocess.run([build / "sluice-bench", "--router", wrapper, "--pairs", str(pairs),
-                    "--stanzas", str(stanzas)], check=True, stdout=subprocess.DEVNULL)
+                    "--stanzas", str(stanzas), "--tls", tls], check=True, stdout=subprocess.DEVNULL)
     return out
 
 
@@ -47,10 +47,11 @@ def instructions(out):
 def main():
     parser = argparse.ArgumentParser(description="instructions per routed stanza")
     parser.add_argument("--pairs", type=int, default=10000)
+    parser.add_argument("--tls", choices=("off", "starttls", "direct"), default="off")
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        few, many = (instructions(run(pathlib.Path(name), args.build.resolve(), args.pairs, n))
+        few, many = (instructions(run(pathlib.Path(name), args.build.resolve(), args.pairs, n, args.tls))
                      for n in (FEW, MANY))
     per = {f: (n - few.get(f, 0)) / (MANY - FEW) for f, n in many.items()}
     total = sum(per.values())

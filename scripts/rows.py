@@ -21,7 +21,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 REASONS = {
-    "tls": "needs TLS on outer streams",
+    "tls": "needs more of TLS on outer streams",
     "outbound": "needs streams that deliver stanzas to remote domains",
     "workers": "needs several worker threads",
     "sm": "needs stream management",

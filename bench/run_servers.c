@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bench/run_impl.h"
+
+#include <sys/stat.h>
+
+bool run_child_lost(struct run *run)
+{
+	char log[200];
+
+	if (!run->o->router || child_is_running(&run->child))
+		return false;
+	result_fail(run->r, "the router ended (wait status 0x%x): %s", (unsigned)run->child.status,
+		child_log(&run->child, log, sizeof(log)));
+	return true;
+}
+
+static bool registry_write(struct run *run)
+{
+	struct child *c = &run->child;
+	bool ok;
+
+	keys_random(run->secret, 32);
+	ok = child_write(c, "dialback.secret", "%s\n", run->secret);
+	/* Another one for the component; the sink needs it later. */
+	keys_random(run->secret, 32);
+	ok = ok && child_write(c, "sink.secret", "%s\n", run->secret);
+	ok = ok && child_write(c, "routes", "backend sink component secret-file=sink.secret\n");
+	for (uint32_t i = 0; ok && i < run->names.n_targets; i++)
+		ok = child_write(c, "routes", "%s sink\n", run->names.targets[i].p);
+	return ok;
+}
+
+/* One certificate for each hosted domain, one for all senders, and how they are used. */
+static bool credentials_make(struct run *run)
+{
+	const struct options *o = run->o;
+	bool direct = o->tls == OPTIONS_DIRECT, ok;
+	char root[256], ours[256], path[256], name[NAMES_MAX + 8];
+
+	run->pki = pki_new();
+	child_path(&run->child, "root.pem", root);
+	child_path(&run->child, "senders.pem", ours);
+	ok = run->pki && pki_write_root(run->pki, root) &&
+		pki_issue(run->pki, run->names.suffix, true, ours) &&
+		mkdir(child_path(&run->child, "certs", path), 0700) == 0;
+	for (uint32_t i = 0; ok && i < run->names.n_targets; i++) {
+		snprintf(name, sizeof(name), "certs/%u.pem", i);
+		ok = pki_issue(run->pki, run->names.targets[i].p, false,
+			child_path(&run->child, name, path));
+	}
+	if (!ok)
+		return false;
+	run->opens = secure_client(root, o->client_cert ? ours : NULL, direct);
+	run->accepts = secure_server(ours);
+	run->origin.secure = run->opens;
+	run->authority.secure = run->accepts;
+	return run->opens && run->accepts;
+}
+
+/* The flags that say so; text has room for the three values. */
+static void credentials_args(const struct run *run, char **argv, unsigned *n, char text[3][256])
+{
+	if (!run->pki) {
+		argv[(*n)++] = "--tls";
+		argv[(*n)++] = "off";
+		return;
+	}
+	argv[(*n)++] = "--tls";
+	argv[(*n)++] = "required";
+	argv[(*n)++] = "--cert-dir";
+	argv[(*n)++] = (char *)(uintptr_t)child_path(&run->child, "certs", text[0]);
+	argv[(*n)++] = "--ca-file";
+	argv[(*n)++] = (char *)(uintptr_t)child_path(&run->child, "root.pem", text[1]);
+	if (run->o->tls == OPTIONS_DIRECT) {
+		argv[(*n)++] = "--listen-tls";
+		argv[(*n)++] = (char *)(uintptr_t)address_print(&run->direct, text[2]);
+	}
+}
+
+static bool router_start(struct run *run)
+{
+	const struct options *o = run->o;
+	char s2s[ADDRESS_TEXT], component[ADDRESS_TEXT], dns[ADDRESS_TEXT + 16];
+	char routes[256], secret[256], log[200], credentials[3][256];
+	uint64_t began = bench_now();
+	char *argv[40 + OPTIONS_LIST] = { (char *)(uintptr_t)o->router, "--name",
+		"bench.router.test", "--listen", s2s, "--component-listen", component, "--dns", dns,
+		"--allow-peer-net", "127.0.0.0/8", "--routes", routes, "--secret-file", secret,
+		"--workers", "1", "--log-level", "warn" };
+	unsigned n = 0;
+
+	while (argv[n])
+		n++;
+	credentials_args(run, argv, &n, credentials);
+	for (unsigned i = 0; i < o->router_args.n; i++)
+		argv[n++] = (char *)(uintptr_t)o->router_args.item[i];
+	address_print(&run->s2s, s2s);
+	address_print(&run->component, component);
+	snprintf(dns, sizeof(dns), "127.0.0.1@%u", address_port(&run->dns));
+	child_path(&run->child, "routes", routes);
+	child_path(&run->child, "dialback.secret", secret);
+	if (!child_start(&run->child, argv)) {
+		result_fail(run->r, "%s: %s", o->router, strerror(errno));
+		return false;
+	}
+	run->proc.n = 1;
+	run->proc.pids[0] = run->child.pid;
+	if (child_wait_listening(&run->child, &run->s2s, (unsigned)o->timeout_s) &&
+		child_wait_listening(&run->child, &run->component, (unsigned)o->timeout_s)) {
+		run->r->start_time = (double)(bench_now() - began) / 1e6;
+		return true;
+	}
+	if (!run_child_lost(run))
+		result_fail(run->r, "the router does not listen: %s",
+			child_log(&run->child, log, sizeof(log)));
+	return false;
+}
+
+/* A port that is none of those before it. */
+static bool port_choose(const struct run *run, struct address *a,
+	const struct address *const *taken, unsigned n_taken)
+{
+	char text[ADDRESS_TEXT];
+	unsigned port, i;
+
+	do {
+		port = address_free_port(&run->dns, 20000);
+		for (i = 0; i < n_taken && address_port(taken[i]) != port; i++)
+			;
+	} while (port && i < n_taken);
+	snprintf(text, sizeof(text), "127.0.0.1:%u", port);
+	return address_parse(a, text) && port;
+}
+
+static bool loopback_choose(struct run *run)
+{
+	const struct address *taken[] = { &run->s2s, &run->component };
+
+	address_parse(&run->dns, "127.0.0.1:0");
+	address_parse(&run->listen, "127.0.0.1:0");
+	return port_choose(run, &run->s2s, taken, 0) &&
+		port_choose(run, &run->component, taken, 1) &&
+		port_choose(run, &run->direct, taken, 2);
+}
+
+bool run_servers(struct run *run)
+{
+	const struct options *o = run->o;
+
+	if (o->direct)
+		return true;
+	if (o->router && !loopback_choose(run)) {
+		result_fail(run->r, "no free port: %s", strerror(errno));
+		return false;
+	}
+	if (!o->router) {
+		run->s2s = o->s2s_address;
+		run->component = o->component_address;
+		run->dns = o->dns_address;
+		run->listen = o->authority_address;
+		run->proc = o->proc;
+	}
+	if (!authority_open(&run->authority, &run->loop, run->keys, &run->listen)) {
+		result_fail(run->r, "authoritative server: %s", strerror(errno));
+		return false;
+	}
+	if (!dnsd_open(&run->dnsd, &run->loop, &run->names, &run->dns, &run->listen)) {
+		result_fail(run->r, "DNS responder: %s", strerror(errno));
+		return false;
+	}
+	if (!o->router)
+		return true;
+	if (!child_prepare(&run->child) || !registry_write(run)) {
+		result_fail(run->r, "temporary directory: %s", strerror(errno));
+		return false;
+	}
+	if (o->tls && !credentials_make(run)) {
+		result_fail(run->r, "certificates: %s", strerror(errno));
+		return false;
+	}
+	return router_start(run);
+}
