@@ -177,6 +177,8 @@ CHAINS = [
     good("early", "begins tomorrow", rows="T-C14", chain="early", names=R1_NAMES,
          validity=from_to(1, 90)),
     good("ends-soon", "over tomorrow", rows="T-C17", names=R1_NAMES, validity=from_to(-1, 1)),
+    good("ends-within-the-hour", "over in 50 minutes", rows="T-C17", names=R1_NAMES,
+         validity=from_to(-1, 50 / 24 / 60)),
     good("until-2060", "GeneralizedTime", names=R1_NAMES,
          validity=seq(time(NOW - DAY), time(datetime.datetime(2060, 2, 29, tzinfo=UTC)))),
     good("early-generalized", "GeneralizedTime before 2050", names=R1_NAMES,
