@@ -3,10 +3,9 @@
 
 #include <stdlib.h>
 
+#include "core/base/certname.h"
 #include "core/base/domain.h"
 #include "core/base/mem.h"
-
-#define SERVICE "_xmpp-server."
 
 struct name {
 	uint32_t at; /* of its text, in the identity */
@@ -27,97 +26,22 @@ struct identity {
 _Static_assert(LIMIT_DNS_NAME <= UINT8_MAX, "the length of a name is one octet");
 _Static_assert(LIMIT_CERT_NAMES <= UINT16_MAX, "names are counted in two octets");
 
-/* -- names to A-label form; 0 octets: one that is to be ignored -- */
-
-static char ascii_lower(char c)
+/* The form in which all kinds of names are compared, with "*." in front for a wildcard: its length; 0:
+ * to be ignored. */
+static size_t name_normalise(const struct x509_name *name, struct certname *out,
+	char text[LIMIT_DNS_NAME + 1])
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
+	size_t star = 0;
 
-/* Letters, digits and, inside, hyphens; at most 63. */
-static bool label_is_ldh(struct span label)
-{
-	if (label.n == 0 || label.n > LIMIT_DNS_LABEL || label.p[0] == '-' ||
-		label.p[label.n - 1] == '-')
-		return false;
-	for (size_t i = 0; i < label.n; i++) {
-		char c = ascii_lower(label.p[i]);
-
-		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-')
-			return false;
-	}
-	return true;
-}
-
-/* How many labels; 0 when one of them is none. */
-static size_t count_labels(struct span name)
-{
-	for (size_t n = 1;; n++) {
-		size_t end = span_find(name, '.');
-
-		if (!label_is_ldh(span_of(name.p, end)))
-			return 0;
-		if (end == name.n)
-			return n;
-		name = span_skip(name, end + 1);
-	}
-}
-
-static bool is_wildcard(struct span name)
-{
-	return span_starts(name, SPAN_LIT("*."));
-}
-
-static size_t from_dns_name(struct span raw, char out[LIMIT_DNS_NAME + 1])
-{
-	bool wildcard = is_wildcard(raw);
-
-	if (raw.n > LIMIT_DNS_NAME ||
-		count_labels(wildcard ? span_skip(raw, 2) : raw) < (wildcard ? 2 : 1))
+	if (!certname_of(name, out))
 		return 0;
-	for (size_t i = 0; i < raw.n; i++)
-		out[i] = ascii_lower(raw.p[i]);
-	return raw.n;
-}
-
-static size_t from_srv_name(struct span raw, char out[LIMIT_DNS_NAME + 1])
-{
-	const struct span service = SPAN_LIT(SERVICE);
-
-	if (raw.n < service.n)
-		return 0;
-	for (size_t i = 0; i < service.n; i++) {
-		if (ascii_lower(raw.p[i]) != service.p[i])
-			return 0;
+	if (out->wildcard) {
+		memcpy(text, "*.", 2);
+		star = 2;
 	}
-	return from_dns_name(span_skip(raw, service.n), out);
-}
-
-/* Canonical forms are equal exactly when their A-label forms are, so that all kinds of names can be
- * compared in one form. */
-static size_t from_xmpp_addr(struct span raw, char out[LIMIT_DNS_NAME + 1])
-{
-	struct domain d;
-
-	/* domain_parse, made for addresses, forgives a dot at the end. */
-	if (raw.n == 0 || raw.p[raw.n - 1] == '.' || !domain_parse(raw, &d) ||
-		!domain_to_dns(domain_span(&d), out))
-		return 0;
-	return strlen(out);
-}
-
-static size_t name_normalise(const struct x509_name *name, char out[LIMIT_DNS_NAME + 1])
-{
-	switch (name->kind) {
-	case X509_NAME_DNS:
-		return from_dns_name(name->text, out);
-	case X509_NAME_SRV:
-		return from_srv_name(name->text, out);
-	case X509_NAME_XMPP:
-		return from_xmpp_addr(name->text, out);
-	default:
-		return 0;
-	}
+	BUG_ON(star + out->n > LIMIT_DNS_NAME); /* a wildcard's name is that much shorter */
+	memcpy(text + star, out->text, out->n);
+	return star + out->n;
 }
 
 /* -- order and search -- */
@@ -218,11 +142,12 @@ static void names_fill(struct identity *id, struct span left, size_t room)
 	size_t at = sizeof(*id) + room * sizeof(id->names[0]);
 	char text[LIMIT_DNS_NAME + 1];
 	struct x509_name name;
+	struct certname normal;
 	unsigned mapped = 0;
 
 	for (size_t i = 0; i < room && x509_name_next(&left, &name); i++) {
 		bool skip = needs_mapping(&name) && mapped++ >= LIMIT_CERT_MAPPED;
-		size_t len = skip ? 0 : name_normalise(&name, text);
+		size_t len = skip ? 0 : name_normalise(&name, &normal, text);
 
 		id->cut = id->cut || skip;
 		if (len == 0)
@@ -230,7 +155,7 @@ static void names_fill(struct identity *id, struct span left, size_t room)
 		id->names[id->count++] = (struct name){ .at = (uint32_t)at,
 			.len = (uint8_t)len,
 			.kind = (uint8_t)name.kind,
-			.wildcard = is_wildcard(span_of(text, len)) };
+			.wildcard = normal.wildcard };
 		memcpy((char *)id + at, text, len);
 		((char *)id)[at + len] = '\0';
 		at += len + 1;

@@ -56,9 +56,9 @@ static int find(const struct certs *s, struct span text, bool wildcard)
 	return -1;
 }
 
-int certs_find(const struct certs *s, const struct certs_name *name)
+int certs_find(const struct certs *s, const struct certname *name)
 {
-	struct span text = certs_name_span(name), parent = certs_name_parent(text);
+	struct span text = certname_span(name), parent = certname_parent(text);
 	int file = find(s, text, false);
 
 	return file < 0 && parent.p ? find(s, parent, true) : file;

@@ -21,7 +21,7 @@
 #ifndef SLUICE_NET_CERTS_H
 #define SLUICE_NET_CERTS_H
 
-#include "net/certs_name.h"
+#include "core/base/certname.h"
 
 #define CERTS_WHY 512
 
@@ -63,7 +63,7 @@ struct certs_counts certs_counts(const struct certs *s);
 size_t certs_memory(const struct certs *s); /* bytes held */
 
 /* The number of the file for that name, -1: none covers it. */
-int certs_find(const struct certs *s, const struct certs_name *name);
+int certs_find(const struct certs *s, const struct certname *name);
 const char *certs_file_name(const struct certs *s, int file);
 
 /* -- what ends soon -- */

@@ -127,12 +127,12 @@ static struct loaded *load(struct certs_cache *c, int file)
 
 /* -- asking -- */
 
-static bool covers(const struct tls_cert *cert, const struct certs_name *asked)
+static bool covers(const struct tls_cert *cert, const struct certname *asked)
 {
 	struct x509 read;
 	const char *why;
 
-	return x509_parse(tls_cert_der(cert), &read, &why) && certs_name_among(read.names, asked);
+	return x509_parse(tls_cert_der(cert), &read, &why) && certname_among(read.names, asked);
 }
 
 static struct loaded *use(struct certs_cache *c, int file)
@@ -146,7 +146,7 @@ static struct loaded *use(struct certs_cache *c, int file)
 	return l;
 }
 
-static struct tls_cert *ask(struct certs_cache *c, const struct certs_name *asked)
+static struct tls_cert *ask(struct certs_cache *c, const struct certname *asked)
 {
 	int file = certs_find(c->certs, asked);
 	struct loaded *l = file < 0 ? NULL : use(c, file);
@@ -158,16 +158,16 @@ static struct tls_cert *ask(struct certs_cache *c, const struct certs_name *aske
 
 struct tls_cert *certs_cache_by_name(struct certs_cache *c, struct span name)
 {
-	struct certs_name asked;
+	struct certname asked;
 
-	return certs_name_asked(name, &asked) ? ask(c, &asked) : NULL;
+	return certname_asked(name, &asked) ? ask(c, &asked) : NULL;
 }
 
 struct tls_cert *certs_cache_by_domain(struct certs_cache *c, struct span domain)
 {
-	struct certs_name asked;
+	struct certname asked;
 
-	return certs_name_domain(domain, &asked) ? ask(c, &asked) : NULL;
+	return certname_domain(domain, &asked) ? ask(c, &asked) : NULL;
 }
 
 struct tls_cert *certs_cache_any(struct certs_cache *c)

@@ -158,23 +158,23 @@ static void tell_doubts(struct loading *l, const char *file, const struct x509 *
 }
 
 /* The domain that a file is named after, without "*."; none: n is 0. */
-static void file_domain(const char *file, struct certs_name *out)
+static void file_domain(const char *file, struct certname *out)
 {
 	struct span stem = span_of(file, strlen(file) - strlen(ENDING));
 
 	if (span_starts(stem, SPAN_LIT("*.")))
 		stem = span_skip(stem, 2);
-	if (!certs_name_asked(stem, out))
+	if (!certname_asked(stem, out))
 		out->n = 0;
 }
 
-static void name_add(struct loading *l, const struct certs_name *name, uint8_t rank)
+static void name_add(struct loading *l, const struct certname *name, uint8_t rank)
 {
 	struct certs *s = l->s;
 
 	s->names = grown(s->names, s->n_names, &l->names_room, sizeof(*s->names));
 	s->names[s->n_names++] = (struct certs_row){
-		.at = text_add(l, certs_name_span(name)),
+		.at = text_add(l, certname_span(name)),
 		.entry = s->n_entries,
 		.n = name->n,
 		.wildcard = name->wildcard,
@@ -187,7 +187,7 @@ static unsigned add_names(struct loading *l, const char *file, const struct x509
 {
 	bool current = cert->not_before <= l->now && l->now <= cert->not_after;
 	struct span left = cert->names;
-	struct certs_name domain, name;
+	struct certname domain, name;
 	struct x509_name read;
 	unsigned taken = 0;
 
@@ -195,9 +195,9 @@ static unsigned add_names(struct loading *l, const char *file, const struct x509
 	for (unsigned i = 0; i < LIMIT_CERT_NAMES && x509_name_next(&left, &read); i++) {
 		bool named;
 
-		if (!certs_name_of(&read, &name))
+		if (!certname_of(&read, &name))
 			continue;
-		named = span_eq(certs_name_span(&name), certs_name_span(&domain));
+		named = span_eq(certname_span(&name), certname_span(&domain));
 		name_add(l, &name, (uint8_t)(2 * current + named));
 		taken++;
 	}

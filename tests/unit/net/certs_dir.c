@@ -102,10 +102,10 @@ const struct reported *report_of(const char *file)
 
 const char *found_file(const struct certs *s, const char *name)
 {
-	struct certs_name asked;
+	struct certname asked;
 	int file = -1;
 
-	if (certs_name_asked(span_str(name), &asked))
+	if (certname_asked(span_str(name), &asked))
 		file = certs_find(s, &asked);
 	return file < 0 ? "-" : certs_file_name(s, file);
 }

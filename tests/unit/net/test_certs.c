@@ -103,19 +103,19 @@ Test(certs, names_of_peers_that_are_none)
 		SPAN_LIT("shop\0.example"), SPAN_LIT("sh op.example"), SPAN_LIT("\xff.example"),
 		SPAN_LIT("shop.example/x"), SPAN_LIT("a@shop.example"), SPAN_LIT("-shop.example") };
 	char longest[256];
-	struct certs_name asked;
+	struct certname asked;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		cr_expect_not(certs_name_asked(bad[i], &asked), "%zu", i);
+		cr_expect_not(certname_asked(bad[i], &asked), "%zu", i);
 	memset(longest, 'a', sizeof(longest));
-	cr_expect_not(certs_name_asked(span_of(longest, 255), &asked));
-	cr_expect_not(certs_name_asked(span_of(longest, 64), &asked));
-	cr_expect(certs_name_asked(span_of(longest, 63), &asked));
+	cr_expect_not(certname_asked(span_of(longest, 255), &asked));
+	cr_expect_not(certname_asked(span_of(longest, 64), &asked));
+	cr_expect(certname_asked(span_of(longest, 63), &asked));
 	for (unsigned i = 63; i < 253; i += 64)
 		longest[i] = '.';
-	cr_expect(certs_name_asked(span_of(longest, 253), &asked));
+	cr_expect(certname_asked(span_of(longest, 253), &asked));
 	cr_expect_eq(asked.n, 253);
-	cr_expect_not(certs_name_asked(span_of(longest, 254), &asked));
+	cr_expect_not(certname_asked(span_of(longest, 254), &asked));
 }
 
 Test(certs, exact_before_wildcard)

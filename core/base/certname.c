@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "net/certs_name.h"
+#include "core/base/certname.h"
 
 #include "core/base/domain.h"
 
@@ -41,7 +41,7 @@ static bool count_labels(struct span name, size_t *n)
 	}
 }
 
-static bool take_dns(struct span raw, struct certs_name *out)
+static bool take_dns(struct span raw, struct certname *out)
 {
 	size_t labels;
 
@@ -55,13 +55,13 @@ static bool take_dns(struct span raw, struct certs_name *out)
 }
 
 /* The bound of DNS is on the whole of a name, the wildcard included. */
-static bool take_pattern(struct span raw, struct certs_name *out)
+static bool take_pattern(struct span raw, struct certname *out)
 {
 	out->wildcard = span_starts(raw, SPAN_LIT("*."));
 	return raw.n <= LIMIT_DNS_NAME && take_dns(out->wildcard ? span_skip(raw, 2) : raw, out);
 }
 
-static bool take_service(struct span raw, struct certs_name *out)
+static bool take_service(struct span raw, struct certname *out)
 {
 	const struct span service = SPAN_LIT(SERVICE);
 
@@ -76,15 +76,15 @@ static bool take_service(struct span raw, struct certs_name *out)
 
 /* By way of the canonical form: it is equal for two names exactly when the A-label form is. A dot
  * at the end is none of its business, but domain_parse, made for addresses, forgives it. */
-static bool take_mapped(struct span raw, struct certs_name *out)
+static bool take_mapped(struct span raw, struct certname *out)
 {
 	struct domain d;
 
 	return raw.n > 0 && raw.p[raw.n - 1] != '.' && domain_parse(raw, &d) &&
-		certs_name_domain(domain_span(&d), out);
+		certname_domain(domain_span(&d), out);
 }
 
-bool certs_name_of(const struct x509_name *name, struct certs_name *out)
+bool certname_of(const struct x509_name *name, struct certname *out)
 {
 	struct span text = name->text;
 
@@ -101,7 +101,7 @@ bool certs_name_of(const struct x509_name *name, struct certs_name *out)
 	}
 }
 
-bool certs_name_asked(struct span raw, struct certs_name *out)
+bool certname_asked(struct span raw, struct certname *out)
 {
 	out->wildcard = false;
 	if (raw.n > 0 && raw.p[raw.n - 1] == '.')
@@ -110,7 +110,7 @@ bool certs_name_asked(struct span raw, struct certs_name *out)
 	return take_dns(raw, out) || take_mapped(raw, out);
 }
 
-bool certs_name_domain(struct span canon, struct certs_name *out)
+bool certname_domain(struct span canon, struct certname *out)
 {
 	char dns[LIMIT_DNS_NAME + 1];
 
@@ -118,22 +118,22 @@ bool certs_name_domain(struct span canon, struct certs_name *out)
 	return domain_to_dns(canon, dns) && take_dns(span_str(dns), out);
 }
 
-struct span certs_name_parent(struct span text)
+struct span certname_parent(struct span text)
 {
 	size_t dot = span_find(text, '.');
 
 	return dot < text.n ? span_skip(text, dot + 1) : SPAN_NONE;
 }
 
-bool certs_name_among(struct span names, const struct certs_name *asked)
+bool certname_among(struct span names, const struct certname *asked)
 {
-	struct span text = certs_name_span(asked), parent = certs_name_parent(text);
+	struct span text = certname_span(asked), parent = certname_parent(text);
 	struct x509_name name;
-	struct certs_name mine;
+	struct certname mine;
 
 	for (unsigned n = 0; n < LIMIT_CERT_NAMES && x509_name_next(&names, &name); n++) {
-		if (certs_name_of(&name, &mine) &&
-			span_eq(certs_name_span(&mine), mine.wildcard ? parent : text))
+		if (certname_of(&name, &mine) &&
+			span_eq(certname_span(&mine), mine.wildcard ? parent : text))
 			return true;
 	}
 	return false;
