@@ -343,7 +343,6 @@ int control_run(const struct config *c)
 	hosting_release(r->hosting);
 	if (r->secrets)
 		secrets_free(r->secrets);
-	hosting_release(r->hosting);
 	mem_free(r->own);
 	mem_free(r);
 	return code;
