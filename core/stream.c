@@ -368,6 +368,8 @@ static void stream_secure_begin(struct stream *s, size_t rest)
 	}
 	if (s->last_words.n > 0)
 		stream_say(s, s->last_words);
+	if (conn_closing(s->conn))
+		return; /* there was no memory for them */
 	conn_secure(s->conn, s->securing);
 	s->securing = NULL;
 	stream_restart(s);
