@@ -63,7 +63,8 @@ enum frame_flag {
 					whole before splitting (7.6); never look it up raw */
 	FRAME_HAS_LANG = 1 << 1, /* xml:lang on the start tag */
 	FRAME_PREFIXED = 1 << 2, /* the element's name carries a prefix */
-	FRAME_CONTENT_NS = 1 << 3, /* the element is in a content namespace other than the root's, by
+	FRAME_CONTENT_NS =
+		1 << 3, /* the element is in a content namespace other than the root's, by
 				      declaration or by prefix: of another kind of stream (8.1) */
 	FRAME_EMPTY = 1 << 4, /* <x/> */
 	FRAME_NS_OVERFLOW = 1 << 5, /* the content namespace is named explicitly in more ways than
