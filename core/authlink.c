@@ -103,9 +103,11 @@ static void authlink_features(struct authlink *a, const struct element *e)
 		a->asked_tls = true;
 		stream_say(&a->s, SPAN_LIT("<starttls xmlns='" NS_TLS "'/>"));
 	} else if (tls && element_child(tls, NULL, "required")) {
-		authlink_no_tls(a, "the authoritative server insists on TLS, for which --cert-dir is missing");
+		authlink_no_tls(a,
+			"the authoritative server insists on TLS, for which --cert-dir is missing");
 	} else if (w->config->verify_tls == VERIFY_TLS_REQUIRE) {
-		authlink_no_tls(a, "the authoritative server has no TLS, which --verify-tls requires");
+		authlink_no_tls(a,
+			"the authoritative server has no TLS, which --verify-tls requires");
 	} else {
 		authlink_up(a);
 	}

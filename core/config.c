@@ -118,8 +118,7 @@ static const struct flag table[] = {
 	{ "cert-dir", FLAG_PATH, "DIR", FIELD(cert_dir), .absent = "none", .group = G_PROOF,
 		.when = "Certificates of the hosted domains, one PEM file each with chain and key, mode "
 			"600. SIGHUP reads it again." },
-	{ "ca-file", FLAG_PATH, "FILE", FIELD(ca_file), .absent = "the system's",
-		.group = G_PROOF,
+	{ "ca-file", FLAG_PATH, "FILE", FIELD(ca_file), .absent = "the system's", .group = G_PROOF,
 		.when = "Trust anchors, PEM: whose certificates prove a domain. SIGHUP reads it again." },
 	{ "crl-file", FLAG_PATH, "FILE", FIELD(crl_file), .absent = "none", .group = G_PROOF,
 		.when = "Lists of revoked certificates, PEM, of the anchors that publish them. SIGHUP reads "

@@ -285,7 +285,8 @@ static void inbound_timeout(struct stream *s)
 	else if (pairs_count(in->pairs, PAIR_VALID) == 0)
 		inbound_unauthenticated(in);
 	else if (in->certificate_ends && s->w->now >= in->certificate_ends)
-		stream_fail(s, "reset", NULL, "the certificate that proved the peer's domain is over");
+		stream_fail(s, "reset", NULL,
+			"the certificate that proved the peer's domain is over");
 	else if (idle < TIMEOUT_IDLE_IN_MS)
 		inbound_wait(in, TIMEOUT_IDLE_IN_MS - idle);
 	else

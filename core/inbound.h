@@ -8,8 +8,8 @@
 #define SLUICE_CORE_INBOUND_H
 
 #include "core/negotiate.h"
-#include "core/sasl.h"
 #include "core/route.h"
+#include "core/sasl.h"
 #include "core/stream.h"
 #include "dialback/identity.h"
 #include "dialback/pairs.h"

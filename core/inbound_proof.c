@@ -28,7 +28,8 @@ static enum tls_policy tls_wanted(const struct inbound *in)
 {
 	const struct policy *p = in->s.w->hosting->policy;
 
-	return stricter(policy_peer(p, span_str(in->from)).tls, policy_host(p, span_str(in->to)).tls);
+	return stricter(policy_peer(p, span_str(in->from)).tls,
+		policy_host(p, span_str(in->to)).tls);
 }
 
 bool inbound_is_secure(const struct inbound *in)

@@ -54,8 +54,7 @@ static struct tls_trust *trust_load(const struct config *c, char why[512])
 		if (!trust)
 			(void)snprintf(why, 512, "%s%s%s: %s",
 				c->ca_file ? c->ca_file : "the system's trust anchors",
-				c->crl_file ? " with " : "", c->crl_file ? c->crl_file : "",
-				fault);
+				c->crl_file ? " with " : "", c->crl_file ? c->crl_file : "", fault);
 		else if (skipped)
 			LOG(LOG_WARN, "anchors-skipped", "trust anchors that cannot be used",
 				LF_STR("file", c->ca_file ? c->ca_file : "the system's"),

@@ -104,7 +104,8 @@ static bool rules_read(struct lines *l, const struct config *c, struct rules *r,
 	return !l->failed;
 }
 
-static bool default_line(struct lines *l, const struct config *c, struct policy *p, unsigned *line, struct span rest)
+static bool default_line(struct lines *l, const struct config *c, struct policy *p, unsigned *line,
+	struct span rest)
 {
 	struct rules r;
 
@@ -123,7 +124,8 @@ static bool default_line(struct lines *l, const struct config *c, struct policy 
 	return !l->failed;
 }
 
-static bool entry_line(struct lines *l, const struct config *c, struct entries *es, enum scope scope, struct span rest)
+static bool entry_line(struct lines *l, const struct config *c, struct entries *es,
+	enum scope scope, struct span rest)
 {
 	struct span word = lines_word(&rest);
 	bool wildcard = span_starts(word, SPAN_LIT("*."));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <stdatomic.h>
 #include "net/tls_trust.h"
+#include <stdatomic.h>
 
 #include <errno.h>
 #include <limits.h>

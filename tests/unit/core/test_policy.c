@@ -22,7 +22,7 @@ static struct policy *try_load(const char *path, enum tls_policy tls)
 	struct config c = { .policy = (char *)(uintptr_t)path, .tls = tls };
 
 	if (tls != TLS_OFF)
-		c.cert_dir = (char *)(uintptr_t)"certs";
+		c.cert_dir = (char *)(uintptr_t) "certs";
 	return policy_load(&c, why);
 }
 

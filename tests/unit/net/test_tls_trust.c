@@ -273,8 +273,8 @@ struct shown {
 };
 
 /* Both show that certificate with that chain, to somebody who trusts `trust`. */
-static struct shown show(struct tls_trust *trust, struct tls_setup *accepting,
-	const char *name, struct span chain)
+static struct shown show(struct tls_trust *trust, struct tls_setup *accepting, const char *name,
+	struct span chain)
 {
 	struct tls_cert *cert = zoo_cert(name, chain);
 	struct tls_setup *opening = setup_open(cert, NULL), *back = setup_accept(cert, NULL);
