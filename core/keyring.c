@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/keyring.h"
 
-#include <time.h>
-
+#include "core/base/clock.h"
 #include "core/base/domain.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -72,7 +71,7 @@ struct credentials *credentials_load(const struct config *c, bool speak, char wh
 	struct credentials *k;
 
 	if (trust)
-		certs = certs_load(c->cert_dir, time(NULL), speak ? certs_log : say_nothing, NULL,
+		certs = certs_load(c->cert_dir, clock_unix(), speak ? certs_log : say_nothing, NULL,
 			why);
 	if (!certs) {
 		tls_trust_unref(trust);

@@ -36,7 +36,8 @@ static enum step markup(struct scan_run *r)
 
 /* -- content -- */
 
-static FLATTEN enum step text(struct scan_run *r)
+/* Text, or a CDATA section, in which neither '<' nor '&' means anything; inlined into both. */
+static inline enum step content(struct scan_run *r, bool in_cdata)
 {
 	struct scan_work *w = r->w;
 	const char *end = r->p + r->end;
@@ -48,12 +49,12 @@ static FLATTEN enum step text(struct scan_run *r)
 		w->pos = (uint32_t)(at - r->p);
 		if (at == end)
 			return STEP_MORE;
-		if (*at == '<') {
+		if (*at == '<' && !in_cdata) {
 			w->pos++;
 			w->state = ST_LT;
 			return markup(r);
 		}
-		if (*at == '&') {
+		if (*at == '&' && !in_cdata) {
 			if (scan_ref_plain(r))
 				continue;
 			w->pos++;
@@ -64,7 +65,7 @@ static FLATTEN enum step text(struct scan_run *r)
 		if (*at == ']') {
 			w->pos++;
 			w->brackets = 1;
-			w->state = ST_TEXT_BRACKET;
+			w->state = in_cdata ? ST_CDATA_BRACKET : ST_TEXT_BRACKET;
 			return STEP_GO;
 		}
 		step = scan_wide(r);
@@ -73,28 +74,14 @@ static FLATTEN enum step text(struct scan_run *r)
 	}
 }
 
+static FLATTEN enum step text(struct scan_run *r)
+{
+	return content(r, false);
+}
+
 static enum step cdata(struct scan_run *r)
 {
-	struct scan_work *w = r->w;
-	const char *end = r->p + r->end;
-	enum step step;
-
-	for (;;) {
-		const char *at = skip_text(r->p + w->pos, end);
-
-		w->pos = (uint32_t)(at - r->p);
-		if (at == end)
-			return STEP_MORE;
-		if (*at == ']') {
-			w->pos++;
-			w->brackets = 1;
-			w->state = ST_CDATA_BRACKET;
-			return STEP_GO;
-		}
-		step = scan_wide(r);
-		if (step != STEP_GO)
-			return step;
-	}
+	return content(r, true);
 }
 
 /* Counts ']' and says whether two of them stand before a '>'. */

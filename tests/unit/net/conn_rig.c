@@ -294,3 +294,24 @@ unsigned fds_open(void)
 	closedir(d);
 	return n;
 }
+
+void end_echo(struct end *e, char *p, size_t n)
+{
+	struct span s = span_of(p, n);
+
+	cr_assert(conn_write(e->conn, &s, 1, 0));
+}
+
+void end_pour(struct end *e)
+{
+	uint64_t total = *(uint64_t *)e->mine;
+
+	while (e->written < total) {
+		size_t n = 1 + rng() % (rng() % 8 ? 1000 : 100000);
+
+		if (n > total - e->written)
+			n = total - e->written;
+		if (!end_write(e, n, true))
+			return;
+	}
+}

@@ -65,6 +65,10 @@ void end_adopt(struct rig *r, struct end *e, int fd);
 /* Writes the next n bytes of the stream; false when refused. */
 bool end_write(struct end *e, size_t n, bool stanza);
 bool end_closed(void *end);
+/* For on_input and on_connected, on_writable: back what came; the stream up to *(uint64_t *)mine bytes,
+ * in random sizes, until refused. */
+void end_echo(struct end *e, char *p, size_t n);
+void end_pour(struct end *e);
 
 /* A connected pair of TCP sockets; sndbuf and rcvbuf of [0] and [1], 0: as they are. */
 void tcp_pair(int fds[2], int sndbuf, int rcvbuf);

@@ -17,28 +17,6 @@ static bool both_closed(void *ends)
 	return e[0].closes > 0 && e[1].closes > 0;
 }
 
-static void echo(struct end *e, char *p, size_t n)
-{
-	struct span s = span_of(p, n);
-
-	cr_assert(conn_write(e->conn, &s, 1, false));
-}
-
-/* Writes up to `mine` bytes in random sizes, until refused. */
-static void pour(struct end *e)
-{
-	uint64_t total = *(uint64_t *)e->mine;
-
-	while (e->written < total) {
-		size_t n = 1 + rng() % (rng() % 8 ? 1000 : 100000);
-
-		if (n > total - e->written)
-			n = total - e->written;
-		if (!end_write(e, n, true))
-			return;
-	}
-}
-
 static void pour_until_back(struct end *e, char *p, size_t n)
 {
 	(void)p;
@@ -51,11 +29,11 @@ Test(conn, echo_keeps_order, .timeout = 60)
 {
 	static uint64_t total = 16 * MEGABYTE;
 	struct rig r;
-	struct end e[2] = { { .on_connected = pour,
-				    .on_writable = pour,
+	struct end e[2] = { { .on_connected = end_pour,
+				    .on_writable = end_pour,
 				    .mine = &total,
 				    .on_input = pour_until_back },
-		{ .on_input = echo } };
+		{ .on_input = end_echo } };
 
 	rig_start(&r, NULL);
 	r.accepted = &e[1];
@@ -237,7 +215,7 @@ Test(conn, random_pauses_lose_nothing, .timeout = 60)
 {
 	static uint64_t total = 2 * MEGABYTE;
 	struct rig r;
-	struct end e[2] = { { .on_connected = pour, .on_writable = pour, .mine = &total },
+	struct end e[2] = { { .on_connected = end_pour, .on_writable = end_pour, .mine = &total },
 		{ .on_input = pause_self } };
 	struct pausing p = { &e[0], &e[1], total };
 

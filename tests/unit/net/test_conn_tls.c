@@ -79,28 +79,6 @@ static void secure_both(struct end *e)
 	cr_assert(rig_until(&r, both_secured, e));
 }
 
-static void echo(struct end *e, char *p, size_t n)
-{
-	struct span s = span_of(p, n);
-
-	cr_assert(conn_write(e->conn, &s, 1, 0));
-}
-
-/* Writes up to `mine` bytes in random sizes, until refused. */
-static void pour(struct end *e)
-{
-	uint64_t total = *(uint64_t *)e->mine;
-
-	while (e->written < total) {
-		size_t n = 1 + rng() % (rng() % 8 ? 1000 : 100000);
-
-		if (n > total - e->written)
-			n = total - e->written;
-		if (!end_write(e, n, true))
-			return;
-	}
-}
-
 static void pour_until_back(struct end *e, char *p, size_t n)
 {
 	(void)p;
@@ -112,15 +90,17 @@ static void pour_until_back(struct end *e, char *p, size_t n)
 Test(conn_tls, echo_keeps_order)
 {
 	static uint64_t total = 8 * MEGABYTE;
-	struct end e[2] = { { .on_writable = pour, .mine = &total, .on_input = pour_until_back },
-		{ .on_input = echo } };
+	struct end e[2] = {
+		{ .on_writable = end_pour, .mine = &total, .on_input = pour_until_back },
+		{ .on_input = end_echo }
+	};
 	uint64_t sends;
 
 	secure_both(e);
 	cr_assert_str_eq(tls_version(conn_tls(e[0].conn)), "TLSv1.3");
 	conn_set_queue_max(e[0].conn, 300000);
 	sends = conns_stats(r.conns)->sends;
-	pour(&e[0]);
+	end_pour(&e[0]);
 	cr_assert(rig_until(&r, both_closed, e));
 	cr_assert_eq(e[0].received, total);
 	cr_assert_eq(e[0].err, 0);
@@ -150,12 +130,12 @@ static bool all_there(void *end)
 Test(conn_tls, a_pause_in_the_middle_of_input)
 {
 	static uint64_t total = 2 * MEGABYTE;
-	struct end e[2] = { { .on_writable = pour, .mine = &total },
+	struct end e[2] = { { .on_writable = end_pour, .mine = &total },
 		{ .on_input = pause_once, .mine = &total } };
 
 	secure_both(e);
 	conn_set_queue_max(e[0].conn, 300000);
-	pour(&e[0]);
+	end_pour(&e[0]);
 	rig_settle(&r);
 	cr_assert_eq(e[1].inputs, 1, "%u", e[1].inputs);
 	cr_assert_lt(e[1].received, 100000);
