@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Parsers over the same stanzas in the same run: the router's scanner, libxml2 the
- * way the router uses it (xml/element: one whole element at a time, a tree) and as a
- * stream parser (SAX2, push), and expat, which other servers use. The last two have
+ * way the router uses it (xml/element: one whole element at a time, a tree), scanner and
+ * libxml2 compared stanza by stanza (core/canary, --xml-check all), libxml2 as a stream
+ * parser (SAX2, push), and expat, which other servers use. The last two have
  * handlers that do no more than count stanzas.
  *
  * Each gets the stream's header and then the corpus again and again, as one stream
@@ -15,6 +16,7 @@
 #include "bench/corpus.h"
 #include "bench/trial.h"
 #include "core/base/limits.h"
+#include "core/canary.h"
 #include "xml/element.h"
 #include "xml/scan.h"
 
@@ -160,6 +162,51 @@ static void element_end(const struct trial *t, void *state, uint64_t passes)
 	element_parser_free(state);
 }
 
+/* -- both, as --xml-check has it -- */
+
+struct checking {
+	struct scanning *scanning;
+	struct element_parser *elements;
+};
+
+static void *canary_begin(const struct trial *t)
+{
+	struct checking *k = bench_alloc(1, sizeof(*k));
+
+	k->scanning = scan_begin(t);
+	k->elements = element_parser_new();
+	return k;
+}
+
+static void canary_pass(const struct trial *t, void *state)
+{
+	const struct corpus *c = t->input;
+	struct checking *k = state;
+	struct canary_finding found;
+
+	for (size_t at = 0; at < c->len;) {
+		struct frame f;
+
+		if (scan(k->scanning->scan, c->bytes + at, c->len - at, &f) != SCAN_FRAME)
+			die(t, scan_reason(k->scanning->scan));
+		if (canary_compare(k->elements, k->scanning->scan, &f, &found) != CANARY_AGREES)
+			die(t, "the two parsers differ");
+		at += f.len;
+	}
+}
+
+static void canary_end(const struct trial *t, void *state, uint64_t passes)
+{
+	struct checking *k = state;
+
+	(void)t;
+	(void)passes;
+	element_parser_free(k->elements);
+	scan_free(k->scanning->scan);
+	free(k->scanning);
+	free(k);
+}
+
 /* -- libxml2, a stream -- */
 
 struct streaming {
@@ -301,13 +348,15 @@ static const struct trial parsers[] = {
 	{ .name = "expat", .begin = expat_begin, .pass = expat_pass, .end = expat_end },
 #endif
 	{ .name = "libxml2", .begin = libxml_begin, .pass = libxml_pass, .end = libxml_end },
-	/* The last: it alone takes no pieces. */
+	/* The last ones take no pieces. */
 	{ .name = "element_parse",
 		.begin = element_begin,
 		.pass = element_pass,
 		.end = element_end },
+	{ .name = "canary", .begin = canary_begin, .pass = canary_pass, .end = canary_end },
 };
 
+#define WHOLE_ONLY 2
 #define PARSERS (sizeof(parsers) / sizeof(parsers[0]))
 #define WHOLE SIZE_MAX
 
@@ -357,7 +406,8 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < GROUPS; i++) {
 		snprintf(names[i], sizeof(names[i]), "%s%s", corpus_name(i % CORPORA),
 			feeds[i / CORPORA].suffix);
-		for (unsigned k = 0; k < PARSERS - (feeds[i / CORPORA].piece != WHOLE); k++)
+		for (unsigned k = 0;
+			k < PARSERS - (feeds[i / CORPORA].piece != WHOLE ? WHOLE_ONLY : 0); k++)
 			table_add(&ts, &parsers[k], i, &corpora[i], names[i]);
 	}
 	trials_run(&ts);

@@ -187,8 +187,8 @@ static const struct flag table[] = {
 		RANGE(1, 1000000), .group = G_CANARY,
 		.when = "Let libxml2 read stanzas as well, all of them or one of N of a worker, and refuse "
 			"those that it reads otherwise than the scanner did, or not at all. Costs "
-			"nothing when off. A stanza of 370 bytes takes it 2.6 microseconds: with all, "
-			"no more than 140 MB a second and core of such, 500 of larger ones. 1000 is a "
+			"nothing when off. A stanza of 360 bytes takes it 2.8 microseconds: with all, "
+			"no more than 130 MB a second and core of such, 1100 of 4 KiB ones. 1000 is a "
 			"canary in production, all is for whoever suspects the scanner. SIGHUP does "
 			"not change it." },
 };
