@@ -3,27 +3,18 @@
 
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
-#include <stdalign.h>
 #include <strings.h>
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "xml/blocks.h"
 
 #define DICT_MAX (256u << 10) /* names of strangers that a context may remember */
-#define BLOCK_SIZE (16u << 10)
 /*
- * Tree memory per byte of input, beyond BLOCK_SIZE. The worst that is well formed,
+ * Tree memory per byte of input, beyond BLOCKS_SIZE. The worst that is well formed,
  * "<a/>" over and over, needs 40: a node for each 4 bytes.
  */
 #define TREE_FACTOR 64u
-
-/* -- memory of one tree: blocks, because nodes must not move -- */
-
-struct block {
-	struct block *next;
-	size_t n, cap;
-	char bytes[] __attribute__((aligned(alignof(max_align_t))));
-};
 
 struct text_piece {
 	struct text_piece *next;
@@ -40,8 +31,7 @@ struct node {
 
 struct element_parser {
 	xmlParserCtxtPtr ctxt;
-	struct block *blocks; /* the newest first; the oldest is kept for the next tree */
-	size_t used, limit; /* bytes of the current tree */
+	struct blocks tree; /* memory of the current one */
 	char *doc; /* the synthetic document */
 	size_t doc_cap;
 	struct node *open; /* innermost open element, NULL outside the outermost */
@@ -103,52 +93,14 @@ static void refuse(struct element_parser *ep, const char *why)
 		ep->refusal.at = at > ep->before ? at - ep->before : 0;
 }
 
-static void blocks_trim(struct element_parser *ep)
-{
-	while (ep->blocks && ep->blocks->next) {
-		struct block *b = ep->blocks;
-
-		ep->blocks = b->next;
-		mem_free(b);
-	}
-	if (ep->blocks)
-		ep->blocks->n = 0;
-}
-
-static struct block *block_new(struct element_parser *ep, size_t need)
-{
-	size_t cap = need > BLOCK_SIZE ? need : BLOCK_SIZE;
-	struct block *b = mem_try_alloc(sizeof(*b) + cap);
-
-	if (!b)
-		return NULL;
-	b->cap = cap;
-	b->n = 0;
-	b->next = ep->blocks;
-	ep->blocks = b;
-	return b;
-}
-
 /* NULL when there is no memory or the tree outgrows its bound; the parse is refused then. */
 static void *tree_alloc(struct element_parser *ep, size_t n)
 {
-	struct block *b = ep->blocks;
-	size_t need = (n + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-	void *p;
+	bool full;
+	void *p = blocks_take(&ep->tree, n, &full);
 
-	if (need > ep->limit - ep->used) {
-		refuse(ep, "tree too large");
-		return NULL;
-	}
-	if (!b || need > b->cap - b->n)
-		b = block_new(ep, need);
-	if (!b) {
-		refuse(ep, no_memory);
-		return NULL;
-	}
-	ep->used += need;
-	p = b->bytes + b->n;
-	b->n += need;
+	if (!p)
+		refuse(ep, full ? "tree too large" : no_memory);
 	return p;
 }
 
@@ -425,8 +377,7 @@ void element_parser_free(struct element_parser *ep)
 {
 	if (!ep)
 		return;
-	blocks_trim(ep);
-	mem_free(ep->blocks);
+	blocks_free(&ep->tree);
 	mem_free(ep->doc);
 	xmlFreeParserCtxt(ep->ctxt);
 	mem_free(ep);
@@ -480,9 +431,7 @@ static void doc_parse(struct element_parser *ep, size_t len)
 	ep->ns_uri_only = false;
 	ep->open = ep->root = NULL;
 	ep->depth = 0;
-	ep->used = 0;
-	ep->limit = BLOCK_SIZE + TREE_FACTOR * len;
-	blocks_trim(ep);
+	blocks_begin(&ep->tree, BLOCKS_SIZE + TREE_FACTOR * len);
 	doc = xmlCtxtReadMemory(ctxt, ep->doc, (int)len, NULL, NULL,
 		XML_PARSE_NONET | XML_PARSE_NOENT);
 	if (doc)
