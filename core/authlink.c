@@ -15,6 +15,7 @@
 struct authlink {
 	struct stream s;
 	struct verify_link *link; /* NULL: the verifier has let go of it, or has been told */
+	struct place at;
 	bool up;
 	bool asked_tls; /* <starttls/> was sent */
 	unsigned foreign; /* elements that are no dialback, so far */
@@ -47,12 +48,34 @@ static void authlink_ended(struct stream *s)
 	authlink_lost(a, a->up ? LOSS_CLOSED : LOSS_UNREACHABLE);
 }
 
+/* Our end of a handshake; it has ten seconds from now on. NULL: no memory. */
+static struct tls *authlink_opening(struct authlink *a)
+{
+	stream_set_timer(&a->s, TIMEOUT_TLS_MS);
+	return keyring_open(a->s.w->keyring, span_str(a->from), span_str(a->to), &a->at);
+}
+
+/* TLS from the first byte: nothing is ever said in the clear (rule 6.4). */
+static void authlink_shake(struct authlink *a)
+{
+	struct tls *t = authlink_opening(a);
+
+	if (t)
+		conn_secure(a->s.conn, t);
+	else
+		conn_abort(a->s.conn, -ENOMEM, "no memory for TLS");
+}
+
 static void authlink_connected(struct stream *s)
 {
 	struct authlink *a = container_of(s, struct authlink, s);
 
 	if (a->link)
 		verifier_link_connected(a->link);
+	if (a->at.direct) {
+		authlink_shake(a);
+		return;
+	}
 	s->ops->open(s);
 	stream_set_timer(s, TIMEOUT_HEADER_MS);
 }
@@ -70,6 +93,22 @@ static void authlink_open(struct stream *s)
 	stream_say(s, writer_span(&w));
 }
 
+static void authlink_no_tls(struct authlink *a, const char *why)
+{
+	authlink_lost(a, LOSS_TLS_REQUIRED);
+	stream_end(&a->s, why);
+}
+
+/* It stays in the clear, or within TLS, as it is. */
+static void authlink_settle(struct authlink *a)
+{
+	if (conn_tls(a->s.conn) || a->s.w->config->verify_tls != VERIFY_TLS_REQUIRE)
+		authlink_up(a);
+	else
+		authlink_no_tls(a,
+			"the authoritative server has no TLS, which --verify-tls requires");
+}
+
 static void authlink_header(struct stream *s, const struct element *e)
 {
 	struct authlink *a = container_of(s, struct authlink, s);
@@ -80,16 +119,11 @@ static void authlink_header(struct stream *s, const struct element *e)
 	if (fault)
 		stream_fail(s, fault, NULL, why);
 	else if (!h.versioned)
-		authlink_up(a); /* no features will follow */
+		authlink_settle(a); /* no features will follow */
 }
 
-static void authlink_no_tls(struct authlink *a, const char *why)
-{
-	authlink_lost(a, LOSS_TLS_REQUIRED);
-	stream_end(&a->s, why);
-}
-
-/* TLS is used whenever it is offered: unverified it keeps keys from those who only listen. */
+/* TLS is used whenever it is offered: unverified it keeps keys from those who only listen. Within it
+ * nobody is asked for more (rule 6.4). */
 static void authlink_features(struct authlink *a, const struct element *e)
 {
 	const struct element *tls = element_child(e, NS_TLS, "starttls");
@@ -105,11 +139,8 @@ static void authlink_features(struct authlink *a, const struct element *e)
 	} else if (tls && element_child(tls, NULL, "required")) {
 		authlink_no_tls(a,
 			"the authoritative server insists on TLS, for which --cert-dir is missing");
-	} else if (w->config->verify_tls == VERIFY_TLS_REQUIRE) {
-		authlink_no_tls(a,
-			"the authoritative server has no TLS, which --verify-tls requires");
 	} else {
-		authlink_up(a);
+		authlink_settle(a);
 	}
 }
 
@@ -125,8 +156,7 @@ static void authlink_tls(struct authlink *a, const struct element *e)
 		authlink_no_tls(a, "the authoritative server refused STARTTLS after offering it");
 		return;
 	}
-	t = keyring_open(a->s.w->keyring, span_str(a->from), span_str(a->to), conn_peer(a->s.conn),
-		false);
+	t = authlink_opening(a);
 	if (t)
 		stream_secure(&a->s, SPAN_NONE, t);
 	else
@@ -135,13 +165,14 @@ static void authlink_tls(struct authlink *a, const struct element *e)
 
 static void authlink_secured(struct stream *s)
 {
+	struct authlink *a = container_of(s, struct authlink, s);
 	struct tls *t = conn_tls(s->conn);
 	char peer[ADDR_TEXT];
 
 	addr_format(conn_peer(s->conn), peer);
 	LOG(LOG_DEBUG, "authority-secured", "a stream to an authoritative server is encrypted",
-		LF_STR("peer", peer), LF_STR("version", tls_version(t)),
-		LF_STR("cipher", tls_cipher(t)));
+		LF_STR("peer", peer), LF_STR("how", a->at.direct ? "direct" : "starttls"),
+		LF_STR("version", tls_version(t)), LF_STR("cipher", tls_cipher(t)));
 	tls_peer_forget(t);
 	s->ops->open(s);
 	stream_set_timer(s, TIMEOUT_HEADER_MS);
@@ -227,7 +258,9 @@ static void authlink_frame(struct stream *s, const struct frame *f)
 static void authlink_timeout(struct stream *s)
 {
 	stream_fail(s, "connection-timeout", NULL,
-		"the authoritative server did not open the stream in time");
+		conn_securing(s->conn)
+			? "the authoritative server did not finish the TLS handshake in time"
+			: "the authoritative server did not open the stream in time");
 }
 
 static void authlink_closed(struct stream *s, int err, const char *why)
@@ -268,7 +301,7 @@ static void authlink_undialled(struct worker *w, const struct addr *to, int err)
 		LF_STR("error", err == -EUSERS ? "--max-conns is reached" : strerror(-err)));
 }
 
-bool authlink_dial(void *ctx, struct verify_link *link, const struct addr *to,
+bool authlink_dial(void *ctx, struct verify_link *link, const struct place *to,
 	struct span header_from, struct span header_to)
 {
 	struct worker *w = ctx;
@@ -281,15 +314,16 @@ bool authlink_dial(void *ctx, struct verify_link *link, const struct addr *to,
 		return false;
 	}
 	a->link = link;
+	a->at = *to;
 	a->from = mem_try_text(header_from.p, header_from.n);
 	a->to = mem_try_text(header_to.p, header_to.n);
 	if (a->from && a->to)
-		c = conn_dial(w->conns, to, &stream_conn_ops, NULL, w->now, &err);
+		c = conn_dial(w->conns, &to->addr, &stream_conn_ops, NULL, w->now, &err);
 	if (c && stream_init(&a->s, w, c, &authlink_ops, LIMIT_STANZA_UNAUTH)) {
 		verify_link_set_user(link, a);
 		return true;
 	}
-	authlink_undialled(w, to, c ? -ENOMEM : err);
+	authlink_undialled(w, &to->addr, c ? -ENOMEM : err);
 	if (c)
 		conn_abort(c, -ENOMEM, "no memory");
 	mem_free(a->from);

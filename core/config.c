@@ -536,6 +536,7 @@ void config_markdown(FILE *out)
 struct resolve_rules config_rules(const struct config *c, const struct addr *own, unsigned n_own)
 {
 	return (struct resolve_rules){
+		.no_tls = !c->cert_dir,
 		.fixed = c->peer,
 		.n_fixed = c->n_peer,
 		.allow = c->allow_peer_net,

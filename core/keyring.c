@@ -5,6 +5,7 @@
 #include "core/base/domain.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/place.h"
 #include "core/lines.h"
 #include "net/certs.h"
 #include "net/certs_cache.h"
@@ -176,29 +177,30 @@ struct tls *keyring_accept(struct keyring *k, struct span domain)
 	return t;
 }
 
-/* Whom a session may be resumed towards: the same two domains at the same address and port. */
+/* Whom a session may be resumed towards: the same two domains at the same place. */
 static struct span session_identity(struct writer *w, struct span from, struct span to,
-	const struct addr *endpoint)
+	const struct place *at)
 {
 	char address[ADDR_TEXT];
 
-	addr_format(endpoint, address);
+	addr_format(&at->addr, address);
 	writer_raw(w, from);
 	writer_raw(w, span_of("", 1));
 	writer_raw(w, to);
 	writer_raw(w, span_of("", 1));
 	writer_raw(w, span_str(address));
+	writer_raw(w, at->direct ? SPAN_LIT("!") : SPAN_NONE);
 	return w->overflow ? SPAN_NONE : writer_span(w);
 }
 
 struct tls *keyring_open(struct keyring *k, struct span from, struct span to,
-	const struct addr *endpoint, bool direct)
+	const struct place *at)
 {
 	char text[LIMIT_TLS_IDENTITY], name[LIMIT_DNS_NAME + 1];
 	struct writer w = WRITER(text);
 	struct tls_cert *cert = from.n > 0 ? certs_cache_by_domain(k->cache, from) : NULL;
 	struct span sni = domain_to_dns(to, name) ? span_str(name) : SPAN_NONE;
-	struct tls *t = tls_open(k->opening, sni, direct, session_identity(&w, from, to, endpoint));
+	struct tls *t = tls_open(k->opening, sni, at->direct, session_identity(&w, from, to, at));
 
 	if (t && cert && !tls_show(t, cert)) {
 		tls_free(t);

@@ -13,6 +13,7 @@
 
 struct credentials;
 struct keyring;
+struct place;
 struct tls;
 struct tls_tickets;
 
@@ -38,10 +39,10 @@ void keyring_free(struct keyring *k); /* NULL is allowed */
  */
 struct tls *keyring_accept(struct keyring *k, struct span domain) MUST_CHECK;
 /*
- * The opening side towards an endpoint of the domain `to`; from: who we are, whose certificate is
- * shown if there is one. direct: XEP-0368. NULL: no memory.
+ * The opening side towards a server of the domain `to`, which it is asked for by SNI; from: who we
+ * are, whose certificate is shown if there is one. NULL: no memory.
  */
 struct tls *keyring_open(struct keyring *k, struct span from, struct span to,
-	const struct addr *endpoint, bool direct) MUST_CHECK;
+	const struct place *at) MUST_CHECK;
 
 #endif

@@ -99,11 +99,11 @@ static void stream_wind_down(struct stream *s, enum stream_state state, const ch
 		s->ops->ended(s);
 }
 
-/* TLS was agreed upon and is not up: no word of ours may go out, and the connection just ends (rule
- * 1.5). */
+/* There is no connection yet; or TLS was agreed upon and is not up, so that no word of ours may go
+ * out (rule 1.5). It just ends. */
 static bool stream_ends_mute(struct stream *s, const char *why)
 {
-	if (!conn_securing(s->conn))
+	if (!conn_dialling(s->conn) && !conn_securing(s->conn))
 		return false;
 	s->ended = why;
 	s->state = STREAM_GONE;
@@ -383,6 +383,16 @@ static void stream_on_secured(struct conn *c)
 		s->ops->secured(s);
 }
 
+static void stream_on_broken(struct conn *c)
+{
+	struct stream *s = conn_user(c);
+	bool told = s->state >= STREAM_ENDING;
+
+	s->state = STREAM_GONE;
+	if (!told && s->ops->ended)
+		s->ops->ended(s);
+}
+
 static void stream_feed(struct stream *s, const char *p, size_t n)
 {
 	bool go = s->state < STREAM_GONE && !s->paused && scan_error(s->scan) == SCAN_E_NONE;
@@ -502,6 +512,7 @@ static void stream_on_closed(struct conn *c, int err, const char *why)
 const struct conn_ops stream_conn_ops = {
 	.connected = stream_on_connected,
 	.secured = stream_on_secured,
+	.broken = stream_on_broken,
 	.input = stream_on_input,
 	.writable = stream_on_writable,
 	.closed = stream_on_closed,

@@ -46,8 +46,8 @@ struct stream_ops {
 	void (*writable)(struct stream *s);
 	/* A dialled connection is up; NULL for accepted ones. */
 	void (*connected)(struct stream *s);
-	/* We have ended the stream, or failed it: nothing can be said on it any more. Not called for a
-	 * connection that breaks. May be NULL. */
+	/* We have ended the stream, or failed it, or TLS has failed: nothing can be said on it any
+	 * more. Not called for a connection that breaks. May be NULL. */
 	void (*ended)(struct stream *s);
 	/* The connection is gone. Frees the stream after stream_release. */
 	void (*closed)(struct stream *s, int err, const char *why);

@@ -43,6 +43,8 @@ static enum verify_resolution resolution_of(enum resolve_status status)
 		return RESOLUTION_NONE;
 	case RESOLVE_FORBIDDEN:
 		return RESOLUTION_FORBIDDEN;
+	case RESOLVE_DIRECT_ONLY:
+		return RESOLUTION_DIRECT_ONLY;
 	case RESOLVE_FAILED:
 		break;
 	}
@@ -52,17 +54,8 @@ static enum verify_resolution resolution_of(enum resolve_status status)
 static void worker_resolved(void *ctx, uint64_t cookie, const struct resolve_answer *a)
 {
 	struct worker *w = ctx;
-	struct addr addrs[LIMIT_CANDIDATES];
-	enum verify_resolution how = resolution_of(a->status);
-	unsigned n = 0;
 
-	/* Direct TLS cannot be spoken yet: such a target is as good as one that refuses us. */
-	for (unsigned i = 0; i < a->n; i++)
-		if (!a->candidates[i].direct)
-			addrs[n++] = a->candidates[i].addr;
-	if (how == RESOLUTION_FOUND && n == 0)
-		how = RESOLUTION_FORBIDDEN;
-	verifier_resolved(w->verifier, cookie, how, addrs, n, w->now);
+	verifier_resolved(w->verifier, cookie, resolution_of(a->status), a->places, a->n, w->now);
 }
 
 static const struct verify_ops verify_ops = {

@@ -39,13 +39,13 @@ struct claim {
 	struct table_node asked;
 	uint32_t left; /* ms of its time, while that does not run */
 	uint8_t state; /* enum claim_state */
-	uint8_t candidate; /* index of the address that is tried */
+	uint8_t candidate; /* index of the place that is tried */
 	bool joined; /* it has waited for a link to one of them */
 	bool led; /* it began the look-up: source_learn */
 	bool lost; /* a link was lost under it once */
 	bool cancelled; /* asked already: waits for its answer, so that a later question about the
 			 * same pair does not take that for its own */
-	bool reached; /* one of its addresses could be connected to */
+	bool reached; /* one of its places could be connected to */
 	bool tried; /* authority is set */
 	struct addr authority;
 	uint16_t from_len, to_len, id_len, key_len;

@@ -28,56 +28,58 @@ void endpoints_free(struct endpoints *es)
 	table_free(&es->table, endpoint_drop);
 }
 
-/* The port is mixed into the key, the domain hashed with the result. */
-static uint64_t endpoint_hash(const struct endpoints *es, const struct addr *a, struct span only)
+/* What is no address is mixed into the key, the domain hashed with the result. */
+static uint64_t endpoint_hash(const struct endpoints *es, const struct place *at, struct span only)
 {
 	struct hash_key key = es->key;
 
-	key.k0 ^= a->port;
-	key.k0 = hash_sip(&key, span_of((const char *)a->ip, sizeof(a->ip)));
+	key.k0 ^= at->addr.port | (uint64_t)at->direct << 16;
+	key.k0 = hash_sip(&key, span_of((const char *)at->addr.ip, sizeof(at->addr.ip)));
 	return hash_sip(&key, only);
 }
 
-static struct endpoint *endpoint_find(struct endpoints *es, const struct addr *a, struct span only)
+static struct endpoint *endpoint_find(struct endpoints *es, const struct place *at,
+	struct span only)
 {
-	struct table_node *n = table_first(&es->table, endpoint_hash(es, a, only));
+	struct table_node *n = table_first(&es->table, endpoint_hash(es, at, only));
 
 	for (; n; n = table_next(n)) {
 		struct endpoint *e = container_of(n, struct endpoint, node);
 
-		if (addr_eq(&e->addr, a) && span_eq(span_of(e->only, e->only_len), only))
+		if (place_eq(&e->place, at) && span_eq(span_of(e->only, e->only_len), only))
 			return e;
 	}
 	return NULL;
 }
 
-static struct endpoint *endpoint_make(struct endpoints *es, const struct addr *a, struct span only)
+static struct endpoint *endpoint_make(struct endpoints *es, const struct place *at,
+	struct span only)
 {
-	struct endpoint *e = endpoint_find(es, a, only);
+	struct endpoint *e = endpoint_find(es, at, only);
 
 	if (e)
 		return e;
 	e = mem_try_zalloc(sizeof(*e) + only.n);
 	if (!e)
 		return NULL;
-	e->addr = *a;
+	e->place = *at;
 	list_init(&e->members);
 	list_init(&e->memory);
 	e->only_len = (uint16_t)only.n;
 	if (only.n)
 		memcpy(e->only, only.p, only.n);
-	table_add(&es->table, &e->node, endpoint_hash(es, a, only));
+	table_add(&es->table, &e->node, endpoint_hash(es, at, only));
 	return e;
 }
 
-struct endpoint *endpoint_get(struct endpoints *es, const struct addr *a, struct span domain,
+struct endpoint *endpoint_get(struct endpoints *es, const struct place *at, struct span domain,
 	uint64_t now)
 {
-	struct endpoint *e = endpoint_find(es, a, domain);
+	struct endpoint *e = endpoint_find(es, at, domain);
 
 	if (e && now < e->apart_until)
 		return e;
-	return endpoint_make(es, a, SPAN_LIT(""));
+	return endpoint_make(es, at, SPAN_LIT(""));
 }
 
 void endpoint_settle(struct endpoints *es, struct endpoint *e)
@@ -112,10 +114,10 @@ void endpoint_failed(struct endpoints *es, struct endpoint *e, uint64_t now)
 	endpoint_remember(es, e);
 }
 
-void endpoint_set_apart(struct endpoints *es, const struct addr *a, struct span domain,
+void endpoint_set_apart(struct endpoints *es, const struct place *at, struct span domain,
 	uint64_t now)
 {
-	struct endpoint *e = endpoint_make(es, a, domain);
+	struct endpoint *e = endpoint_make(es, at, domain);
 
 	/* Without memory it stays with the others: that is no worse than before. */
 	if (!e)
@@ -162,9 +164,9 @@ void link_free(struct verify_link *link)
 	mem_free(link);
 }
 
-const struct addr *verify_link_addr(const struct verify_link *link)
+const struct place *verify_link_place(const struct verify_link *link)
 {
-	return &link->endpoint->addr;
+	return &link->endpoint->place;
 }
 
 void *verify_link_user(const struct verify_link *link)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Authoritative endpoints and the streams to them: one record per address and
- * port, with at most one link. A record lives while it has claims or a link, and
+ * Authoritative endpoints and the streams to them: one record per place, with at
+ * most one link. A record lives while it has claims or a link, and
  * for a while when there is something to remember: that it could not be reached,
  * or that a domain is asked about on a stream of its own ("apart"). Inside of
  * dialback/verify.c; owner thread only.
@@ -9,9 +9,9 @@
 #ifndef SLUICE_DIALBACK_ENDPOINT_H
 #define SLUICE_DIALBACK_ENDPOINT_H
 
-#include "core/base/addr.h"
 #include "core/base/hash.h"
 #include "core/base/list.h"
+#include "core/base/place.h"
 #include "dialback/table.h"
 #include "dialback/verify.h"
 
@@ -19,7 +19,7 @@ struct dialer;
 
 struct endpoint {
 	struct table_node node;
-	struct addr addr;
+	struct place place;
 	struct verify_link *link; /* NULL: not dialled */
 	struct list members; /* claims that are at this endpoint */
 	struct list memory; /* in endpoints->memory while there is something to remember */
@@ -59,14 +59,14 @@ void endpoints_free(struct endpoints *es);
 /* Forgets what is over; some at a time. */
 void endpoints_prune(struct endpoints *es, uint64_t now);
 
-/* The record that serves `domain` at this address. NULL without memory. */
-struct endpoint *endpoint_get(struct endpoints *es, const struct addr *a, struct span domain,
+/* The record that serves `domain` at this place. NULL without memory. */
+struct endpoint *endpoint_get(struct endpoints *es, const struct place *at, struct span domain,
 	uint64_t now);
 /* Frees it unless something still needs it. To be called when a claim, the link or a pin goes. */
 void endpoint_settle(struct endpoints *es, struct endpoint *e);
 void endpoint_failed(struct endpoints *es, struct endpoint *e, uint64_t now);
 /* From now on `domain` has a stream of its own there. */
-void endpoint_set_apart(struct endpoints *es, const struct addr *a, struct span domain,
+void endpoint_set_apart(struct endpoints *es, const struct place *at, struct span domain,
 	uint64_t now);
 
 /* Becomes e's link. NULL without memory. */

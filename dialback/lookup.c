@@ -4,7 +4,7 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
-/* Claims that come later than this look up anew, though others still use the old addresses. */
+/* Claims that come later than this look up anew, though others still use the old places. */
 #define FRESH_MS TIMEOUT_VERIFY_MS
 
 void lookups_init(struct lookups *ls)
@@ -17,7 +17,7 @@ void lookups_init(struct lookups *ls)
 
 static void lookup_free(struct lookup *l)
 {
-	mem_free(l->addrs);
+	mem_free(l->places);
 	mem_free(l);
 }
 
@@ -93,7 +93,7 @@ void lookup_release(struct lookups *ls, struct lookup *l)
 	lookup_free(l);
 }
 
-bool lookup_settle(struct lookups *ls, struct lookup *l, const struct addr *addrs, uint32_t n,
+bool lookup_settle(struct lookups *ls, struct lookup *l, const struct place *places, uint32_t n,
 	uint64_t now)
 {
 	table_del(&ls->cookies, &l->by_cookie);
@@ -101,9 +101,9 @@ bool lookup_settle(struct lookups *ls, struct lookup *l, const struct addr *addr
 	l->found_at = now;
 	n = n < LIMIT_CANDIDATES ? n : LIMIT_CANDIDATES;
 	if (n)
-		l->addrs = mem_try_alloc(n * sizeof(*addrs));
-	if (l->addrs) {
-		memcpy(l->addrs, addrs, n * sizeof(*addrs));
+		l->places = mem_try_alloc(n * sizeof(*places));
+	if (l->places) {
+		memcpy(l->places, places, n * sizeof(*places));
 		l->n = n;
 		return true;
 	}

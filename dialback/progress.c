@@ -240,22 +240,22 @@ void claim_end(struct verifier *v, struct claim *c, enum verify_outcome outcome)
 	mem_free(c);
 }
 
-/* -- from addresses to a link -- */
+/* -- from places to a link -- */
 
-/* All of its addresses had failed within the minute before it came. One that did not fail just now
+/* All of its places had failed within the minute before it came. One that did not fail just now
  * gets another chance: a server that was restarted is back within seconds. */
 static bool claim_retries(struct verifier *v, struct claim *c)
 {
 	const struct lookup *l = c->lookup;
 
 	for (unsigned i = 0; !c->joined && i < l->n; i++) {
-		struct endpoint *e = endpoint_get(&v->endpoints, &l->addrs[i], claim_from(c),
+		struct endpoint *e = endpoint_get(&v->endpoints, &l->places[i], claim_from(c),
 			v->now);
 
 		if (!e || v->now + HOLD_ADDRESS_MS < e->failed_until + HOLD_REDIAL_MS)
 			continue;
 		c->candidate = (uint8_t)i;
-		c->authority = l->addrs[i];
+		c->authority = l->places[i].addr;
 		claim_join(v, c, e);
 		return true;
 	}
@@ -267,14 +267,14 @@ void claim_advance(struct verifier *v, struct claim *c)
 	const struct lookup *l = c->lookup;
 
 	for (; c->candidate < l->n; c->candidate++) {
-		const struct addr *a = &l->addrs[c->candidate];
-		struct endpoint *e = endpoint_get(&v->endpoints, a, claim_from(c), v->now);
+		const struct place *at = &l->places[c->candidate];
+		struct endpoint *e = endpoint_get(&v->endpoints, at, claim_from(c), v->now);
 
 		if (!e) {
 			claim_end(v, c, VERIFY_OVERLOAD);
 			return;
 		}
-		c->authority = *a;
+		c->authority = at->addr;
 		c->tried = true;
 		if (v->now >= e->failed_until) {
 			claim_join(v, c, e);

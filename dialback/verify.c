@@ -193,12 +193,21 @@ static void claim_begin(struct verifier *v, struct claim *c)
 
 static enum verify_outcome resolution_outcome(enum verify_resolution how)
 {
-	return how == RESOLUTION_FAILED || how == RESOLUTION_FORBIDDEN ? VERIFY_UNREACHABLE
-								       : VERIFY_NOT_FOUND;
+	switch (how) {
+	case RESOLUTION_FAILED:
+	case RESOLUTION_FORBIDDEN:
+		return VERIFY_UNREACHABLE;
+	case RESOLUTION_DIRECT_ONLY:
+		return VERIFY_NOT_ACCEPTABLE;
+	case RESOLUTION_FOUND:
+	case RESOLUTION_NONE:
+		break;
+	}
+	return VERIFY_NOT_FOUND;
 }
 
 void verifier_resolved(struct verifier *v, uint64_t cookie, enum verify_resolution how,
-	const struct addr *addrs, unsigned n, uint64_t now)
+	const struct place *places, unsigned n, uint64_t now)
 {
 	struct lookup *l = lookup_by_cookie(&v->lookups, cookie);
 	enum verify_outcome outcome = resolution_outcome(how);
@@ -210,9 +219,9 @@ void verifier_resolved(struct verifier *v, uint64_t cookie, enum verify_resoluti
 		source_silence(l->source);
 	source_lookup_end(&v->sources, l->source, now);
 	l->source = NULL;
-	if (!lookup_settle(&v->lookups, l, addrs, how == RESOLUTION_FOUND ? n : 0, now))
+	if (!lookup_settle(&v->lookups, l, places, how == RESOLUTION_FOUND ? n : 0, now))
 		outcome = VERIFY_OVERLOAD;
-	/* Nobody is added: whoever joins now finds the addresses, or no look-up. */
+	/* Nobody is added: whoever joins now finds the places, or no look-up. */
 	while (!list_empty(&l->claims)) {
 		struct claim *c = list_first(&l->claims, struct claim, queue);
 
@@ -241,7 +250,7 @@ static void endpoint_dial(struct verifier *v, struct claim *c, struct dialer *pa
 	list_each(pos, &e->members)
 		claim_move(v, container_of(pos, struct claim, member), CLAIM_DIALLING);
 	v->stats.links++;
-	if (v->ops->dial(v->ctx, link, &e->addr, claim_to(c), claim_from(c)))
+	if (v->ops->dial(v->ctx, link, &e->place, claim_to(c), claim_from(c)))
 		return;
 	dialer_release(&v->sources, payer);
 	link_free(link);
@@ -365,7 +374,7 @@ void verifier_link_down(struct verifier *v, struct verify_link *link, enum verif
 		endpoint_failed(&v->endpoints, e, now);
 	}
 	if (loss.how == LOSS_HOST_UNKNOWN)
-		endpoint_set_apart(&v->endpoints, &e->addr, loss.culprit, now);
+		endpoint_set_apart(&v->endpoints, &e->place, loss.culprit, now);
 	endpoint_lost_link(v, e, &loss);
 	link_free(link);
 	e->pins--;

@@ -36,9 +36,9 @@
 #ifndef SLUICE_DIALBACK_VERIFY_H
 #define SLUICE_DIALBACK_VERIFY_H
 
-#include "core/base/addr.h"
 #include "core/base/limits.h"
 #include "core/base/list.h"
+#include "core/base/place.h"
 #include "core/base/rand.h"
 #include "core/base/span.h"
 
@@ -86,10 +86,10 @@ struct verify_ops {
 	/* Look up the service of `domain` (canonical); answer with verifier_resolved(cookie),
 	 * exactly once; it may be from inside. */
 	void (*resolve)(void *ctx, struct span domain, uint64_t cookie);
-	/* Open a stream to `to`; its header says header_from, header_to. Answer with
+	/* Open a stream at `to`; its header says header_from, header_to. Answer with
 	 * verifier_link_up or verifier_link_down, never from inside. False: cannot even begin, for
 	 * want of something of ours: the claims end with VERIFY_OVERLOAD, the link is gone. */
-	bool (*dial)(void *ctx, struct verify_link *link, const struct addr *to,
+	bool (*dial)(void *ctx, struct verify_link *link, const struct place *to,
 		struct span header_from, struct span header_to);
 	/* Write <db:verify> on the link's stream. from: the target domain that asks; to: the
 	 * sender domain that is asked about. False: the stream is closing, verifier_link_down will
@@ -142,12 +142,13 @@ enum verify_resolution {
 	RESOLUTION_FOUND,
 	RESOLUTION_NONE,
 	RESOLUTION_FAILED,
-	RESOLUTION_FORBIDDEN
+	RESOLUTION_FORBIDDEN,
+	RESOLUTION_DIRECT_ONLY, /* only by direct TLS, which we do not do */
 };
 
-/* addrs: in the order to try; copied. */
+/* places: in the order to try; copied. */
 void verifier_resolved(struct verifier *v, uint64_t cookie, enum verify_resolution how,
-	const struct addr *addrs, unsigned n, uint64_t now);
+	const struct place *places, unsigned n, uint64_t now);
 
 /* TCP is up, the stream not yet: what goes wrong from here on is remote-server-timeout (2.4). */
 void verifier_link_connected(struct verify_link *link);
@@ -156,10 +157,10 @@ void verifier_link_connected(struct verify_link *link);
 void verifier_link_up(struct verifier *v, struct verify_link *link, uint64_t now);
 
 enum verify_loss {
-	LOSS_UNREACHABLE, /* before it was up: refused, timed out, no stream: next address, and
-			   * this one is the last choice for HOLD_ADDRESS_MS, and not
+	LOSS_UNREACHABLE, /* before it was up: refused, timed out, no TLS, no stream: next place,
+			   * and this one is the last choice for HOLD_ADDRESS_MS, and not
 			   * dialled at all for HOLD_REDIAL_MS; the
-			   * outcome depends on whether any address was connected */
+			   * outcome depends on whether any place was connected */
 	LOSS_HOST_UNKNOWN, /* stream error host-unknown or host-gone */
 	LOSS_TLS_REQUIRED, /* it insists on TLS */
 	LOSS_CLOSED, /* it was up and ended, or failed in another way */
@@ -178,7 +179,7 @@ enum verify_answer { ANSWER_VALID, ANSWER_INVALID, ANSWER_ERROR };
 bool verifier_answer(struct verifier *v, struct verify_link *link, struct span from, struct span to,
 	struct span id, enum verify_answer answer, uint64_t now);
 
-const struct addr *verify_link_addr(const struct verify_link *link);
+const struct place *verify_link_place(const struct verify_link *link);
 void *verify_link_user(const struct verify_link *link);
 void verify_link_set_user(struct verify_link *link, void *user);
 

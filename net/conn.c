@@ -485,6 +485,11 @@ void conn_abort(struct conn *c, int err, const char *why)
 	conn_end(c, err, why);
 }
 
+bool conn_dialling(const struct conn *c)
+{
+	return c->state == CONN_DIALLING;
+}
+
 bool conn_closing(const struct conn *c)
 {
 	return c->state > CONN_OPEN;

@@ -33,6 +33,9 @@ struct conn_ops {
 	void (*connected)(struct conn *c);
 	/* The handshake of conn_secure is done. NULL when conn_secure is never called. */
 	void (*secured)(struct conn *c);
+	/* TLS has failed: nothing can be said or heard any more. An alert goes out, and `closed` comes
+	 * once the peer has closed too, or in time. May be NULL. */
+	void (*broken)(struct conn *c);
 	/* Bytes came; p[n .. n + BUFRING_PAD) is readable; gone when the call returns. */
 	void (*input)(struct conn *c, char *p, size_t n);
 	/* conn_write had failed or the queue exceeded queue_max; now the queue has fallen to a quarter of queue_max, or the
@@ -80,6 +83,7 @@ struct conn *conn_dial(struct conns *cs, const struct addr *peer, const struct c
 
 void *conn_user(const struct conn *c);
 void conn_set_user(struct conn *c, void *user);
+bool conn_dialling(const struct conn *c); /* not connected yet */
 const struct addr *conn_peer(const struct conn *c);
 struct addr conn_local(const struct conn *c);
 size_t conn_queued(const struct conn *c); /* bytes not yet acknowledged by a completion */

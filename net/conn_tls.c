@@ -132,8 +132,12 @@ bool conn_tls_goodbye(struct conn *c)
 /* The alert goes out, and with it ends the connection. */
 static void tls_failed(struct conn *c)
 {
+	bool over = conn_closing(c);
+
 	c->err = -EPROTO;
 	conn_close(c, tls_why(c->tls));
+	if (!over && c->ops->broken)
+		c->ops->broken(c);
 }
 
 /* -- input -- */

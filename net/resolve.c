@@ -42,9 +42,9 @@ struct resolution {
 	struct resolver *r;
 	uint64_t cookie;
 	unsigned pending; /* questions without an answer */
-	unsigned failed, forbidden;
+	unsigned failed, forbidden, passed_over;
 	const char *why; /* of the first that was forbidden */
-	enum resolve_status status; /* unless there are candidates */
+	enum resolve_status status; /* unless there are places */
 	const char *detail;
 	const struct resolve_fixed *fixed; /* one of those that answer */
 	struct service services[SERVICES];
@@ -167,13 +167,15 @@ static const struct resolve_fixed *fixed_find(const struct resolve_rules *rules,
 
 /* -- the answer -- */
 
-static void candidate_add(struct resolve_answer *a, const struct addr *addr, bool direct)
+static void place_add(struct resolve_answer *a, struct addr addr, bool direct)
 {
+	struct place place = { addr, direct };
+
 	for (unsigned i = 0; i < a->n; i++)
-		if (a->candidates[i].direct == direct && addr_eq(&a->candidates[i].addr, addr))
+		if (place_eq(&a->places[i], &place))
 			return;
 	if (a->n < LIMIT_CANDIDATES)
-		a->candidates[a->n++] = (struct resolve_candidate){ *addr, direct };
+		a->places[a->n++] = place;
 }
 
 static void fixed_collect(const struct resolution *x, struct resolve_answer *a)
@@ -188,7 +190,7 @@ static void fixed_collect(const struct resolution *x, struct resolve_answer *a)
 			continue;
 		if (addr.port == 0)
 			addr.port = x->r->service.port;
-		candidate_add(a, &addr, false);
+		place_add(a, addr, false);
 	}
 }
 
@@ -201,7 +203,7 @@ static void targets_collect(const struct resolution *x, struct resolve_answer *a
 		for (unsigned k = 0; k < t->family[IP6].n || k < t->family[IP4].n; k++)
 			for (unsigned f = 0; f < FAMILIES; f++)
 				if (k < t->family[f].n)
-					candidate_add(a, &t->family[f].addrs[k], t->direct);
+					place_add(a, t->family[f].addrs[k], t->direct);
 	}
 }
 
@@ -251,6 +253,9 @@ static void targets_end(struct resolution *x)
 		verdict_set(x, RESOLVE_FAILED, "the look-up of the addresses failed");
 	else if (x->forbidden > 0)
 		verdict_set(x, RESOLVE_FORBIDDEN, x->why);
+	else if (x->passed_over > 0)
+		verdict_set(x, RESOLVE_DIRECT_ONLY,
+			"its servers take direct TLS only, for which --cert-dir is missing");
 	else
 		verdict_set(x, RESOLVE_NO_SERVICE, "no addresses");
 }
@@ -286,6 +291,14 @@ static bool port_check(struct resolution *x, uint16_t port)
 		return true;
 	if (x->forbidden++ == 0)
 		x->why = "the port is never dialled";
+	return false;
+}
+
+static bool record_check(struct resolution *x, const struct srv_record *r)
+{
+	if (!r->direct || !x->r->rules->no_tls)
+		return port_check(x, r->port);
+	x->passed_over++;
 	return false;
 }
 
@@ -390,7 +403,7 @@ static void services_follow(struct resolution *x)
 		struct service *s = &x->services[i];
 
 		for (unsigned k = 0; k < s->n; k++)
-			if (port_check(x, s->records[k].port))
+			if (record_check(x, &s->records[k]))
 				all[n++] = s->records[k];
 		mem_free(s->records);
 		s->records = NULL;

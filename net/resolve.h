@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From a domain to the addresses to try, in order (RFC 6120 section 3.2, RFC 2782,
+ * From a domain to the places to try, in order (RFC 6120 section 3.2, RFC 2782,
  * XEP-0368, protocol rules 7.1 and 9.6): fixed addresses (--peer) first, else
  * both service labels, their targets' AAAA and A records, else the domain's own
  * addresses with the default port when both services have no records at all.
@@ -10,27 +10,23 @@
 #ifndef SLUICE_NET_RESOLVE_H
 #define SLUICE_NET_RESOLVE_H
 
-#include "core/base/addr.h"
+#include "core/base/place.h"
 #include "net/dns.h"
 
 struct resolver;
 
 enum resolve_status {
-	RESOLVE_FOUND, /* at least one candidate */
+	RESOLVE_FOUND, /* at least one place */
 	RESOLVE_NO_SERVICE, /* NXDOMAIN, no usable record, or the target "." */
 	RESOLVE_FAILED, /* the resolver failed: try again later */
 	RESOLVE_FORBIDDEN, /* records lead only to addresses or ports that are never dialled */
-};
-
-struct resolve_candidate {
-	struct addr addr;
-	bool direct; /* TLS from the first byte */
+	RESOLVE_DIRECT_ONLY, /* records are for direct TLS only, which rules->no_tls rules out */
 };
 
 struct resolve_answer {
 	enum resolve_status status;
 	unsigned n;
-	struct resolve_candidate candidates[LIMIT_CANDIDATES];
+	struct place places[LIMIT_CANDIDATES];
 	const char *detail; /* static words for the log */
 };
 
@@ -53,6 +49,7 @@ struct resolve_rules {
 	unsigned n_deny_ports;
 	const struct addr *own; /* our listeners and backends: never dialled */
 	unsigned n_own;
+	bool no_tls; /* TLS cannot be spoken: targets for direct TLS are passed over */
 };
 
 struct resolve_service {

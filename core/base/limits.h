@@ -106,6 +106,7 @@
 /* -- timers, milliseconds (7.5) -- */
 #define TIMEOUT_DNS_MS 5000 /* one try; two are made */
 #define TIMEOUT_CONNECT_MS 10000
+#define TIMEOUT_TLS_MS 10000 /* a handshake with a server that we dialled */
 #define TIMEOUT_HEADER_MS 30000
 #define TIMEOUT_VERIFY_MS 30000
 #define TIMEOUT_UNAUTH_MS 60000

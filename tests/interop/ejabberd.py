@@ -12,6 +12,7 @@ hosts: [{domains}]
 listen:
   - {{port: {c2s}, ip: "{host}", module: ejabberd_c2s}}
   - {{port: {s2s}, ip: "{host}", module: ejabberd_s2s_in}}
+{listen_tls}
 {tls}
 s2s_max_retry_delay: 1 second
 outgoing_s2s_families: [ipv4]
@@ -22,6 +23,7 @@ modules:
 """
 
 NO_TLS = "s2s_use_starttls: false"
+LISTEN_TLS = '  - {{port: {port}, ip: "{host}", module: ejabberd_s2s_in, tls: true}}'
 TLS = """\
 s2s_use_starttls: optional
 certfiles: ["{file}"]
@@ -49,19 +51,22 @@ class Ejabberd(Server):
 
     END = signal.SIGKILL  # its orderly end takes a second, and leaves nothing that we need
 
-    def __init__(self, folder, dns, ports, s2s, users, credential=None, ca=None):
+    def __init__(self, folder, dns, ports, s2s, users, credential=None, ca=None, s2s_tls=None):
         """users: domain -> {name: password}; credential: a file with certificate and key, without
-        which it does not speak TLS; ca: a file with the authority it trusts."""
+        which it does not speak TLS; ca: a file with the authority it trusts; s2s_tls: a port for
+        TLS from the first byte."""
         folder.mkdir(parents=True, exist_ok=True)
         c2s = ports.take()
         config, inetrc = folder / "ejabberd.yml", folder / "inetrc"
         config.write_text(CONFIG.format(
             host=HOST, c2s=c2s, s2s=s2s, domains=", ".join(users),
+            listen_tls=LISTEN_TLS.format(port=s2s_tls, host=HOST) if s2s_tls else "",
             tls=TLS.format(file=credential, ca=ca) if credential else NO_TLS))
         inetrc.write_text(RESOLVER.format(host=HOST.replace(".", ","), dns=dns))
         super().__init__(folder.name, folder, [
             "/usr/bin/erl", "-noinput", "-mnesia", "dir", '"%s"' % (folder / "spool"),
-            "-s", "ejabberd", "-eval", self._add_accounts(users)], [c2s, s2s], "ready for tests",
+            "-s", "ejabberd", "-eval", self._add_accounts(users)],
+            [port for port in (c2s, s2s, s2s_tls) if port], "ready for tests",
             env={"ERL_LIBS": self._libraries(), "ERL_INETRC": str(inetrc), "HOME": str(folder),
                  "ERL_CRASH_DUMP_BYTES": "0", "EJABBERD_CONFIG_PATH": str(config),
                  "EJABBERD_LOG_PATH": str(folder / "ejabberd.log")})

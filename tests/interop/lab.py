@@ -43,6 +43,8 @@ DOMAINS = {
     "jabberd2": ["jabberd2.test", "jabberd2-second.test"],
     "twin": [],
 }
+# DNS knows these as places for TLS from the first byte only.
+DIRECT = {"prosody": "prosody-direct.test", "ejabberd": "ejabberd-direct.test"}
 # Who says that he has a domain, and whom DNS believes to have it. Both host it.
 RIVALS = {"prosody": "twin", "ejabberd": "jabberd2", "jabberd2": "ejabberd"}
 
@@ -53,7 +55,8 @@ def stolen_by(name):
 
 def hosted_by(name):
     """The domains of a remote server, its own first."""
-    return DOMAINS[name] + [stolen_by(thief) for thief, owner in RIVALS.items()
+    direct = [DIRECT[name]] if name in DIRECT else []
+    return DOMAINS[name] + direct + [stolen_by(thief) for thief, owner in RIVALS.items()
                             if name in (thief, owner)]
 
 
@@ -68,6 +71,7 @@ class Lab:
         self.authority = None if security == CLEAR else Authority(folder / "certificates")
         self._ports = Ports()
         names = ["dns", "edge", "edge-tls", "components"] + list(REMOTES)
+        names += ["%s-tls" % name for name in DIRECT]
         self.port = {name: self._ports.take() for name in names}
 
     def _start(self, server):
@@ -81,6 +85,7 @@ class Lab:
             targets.update(dict.fromkeys(domains, self.port[name]))
         targets.update({stolen_by(thief): self.port[owner] for thief, owner in RIVALS.items()})
         targets_tls = dict.fromkeys(TO_ROUTER_TLS, self.port["edge-tls"])
+        targets_tls.update({domain: self.port["%s-tls" % name] for name, domain in DIRECT.items()})
         return self._start(
             Unbound(self.folder / "unbound", self.port["dns"], targets, targets_tls))
 
@@ -94,6 +99,9 @@ class Lab:
         how = {"self_signed": self.security == SELF_SIGNED, **(certified or {})}
         return self.certificate(name, how.pop("names", DOMAINS[name] or hosted_by(name)), **how)
 
+    def _direct(self, name, credential):
+        return {"s2s_tls": self.port["%s-tls" % name]} if credential and name in DIRECT else {}
+
     def start_remote(self, name, certified=None):
         """certified: what its certificate has of its own, names, days or self_signed, instead of
         all its domains but the stolen ones; False: it does not speak TLS."""
@@ -101,7 +109,8 @@ class Lab:
         credential = self._credential(name, certified)
         remote = REMOTES[name](self.folder / name, self.port["dns"], self._ports,
                                self.port[name], accounts, credential,
-                               self.authority and self.authority.file)
+                               self.authority and self.authority.file,
+                               **self._direct(name, credential))
         for part in remote.parts:
             self._start(part)
         return remote

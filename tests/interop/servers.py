@@ -181,7 +181,7 @@ local_interfaces = {{ "{host}" }}
 c2s_ports = {{ {c2s} }}
 s2s_ports = {{ {s2s} }}
 c2s_direct_tls_ports = {{}}
-s2s_direct_tls_ports = {{}}
+s2s_direct_tls_ports = {{ {s2s_tls} }}
 component_ports = {{}}
 http_ports = {{}}
 https_ports = {{}}
@@ -197,20 +197,22 @@ unbound = {{
     NO_TLS = 'modules_disabled = { "tls", "s2s_auth_certs" }'
     TLS = 'ssl = {{ certificate = "{file}", key = "{file}", cafile = "{ca}" }}'
 
-    def __init__(self, folder, dns, ports, s2s, users, credential=None, ca=None):
+    def __init__(self, folder, dns, ports, s2s, users, credential=None, ca=None, s2s_tls=None):
         """users: domain -> {name: password}; credential: a file with certificate and key, without
-        which it does not speak TLS; ca: a file with the authority it trusts."""
+        which it does not speak TLS; ca: a file with the authority it trusts; s2s_tls: a port for
+        TLS from the first byte."""
         folder.mkdir(parents=True, exist_ok=True)
         c2s = ports.take()
         config = folder / "prosody.cfg.lua"
         config.write_text(self.CONFIG.format(
-            folder=folder, host=HOST, dns=dns, c2s=c2s, s2s=s2s,
+            folder=folder, host=HOST, dns=dns, c2s=c2s, s2s=s2s, s2s_tls=s2s_tls or "",
             tls=self.TLS.format(file=credential, ca=ca) if credential else self.NO_TLS,
             hosts="\n".join('VirtualHost "%s"' % domain for domain in users)))
         for domain, accounts in users.items():
             self._add_accounts(folder / "data", domain, accounts)
         super().__init__(folder.name, folder,
-                         ["/usr/bin/prosody", "--config", config, "-F"], [c2s, s2s])
+                         ["/usr/bin/prosody", "--config", config, "-F"],
+                         [port for port in (c2s, s2s, s2s_tls) if port])
         self.c2s, self.s2s, self.domains = c2s, s2s, list(users)
         self.kind, self.parts, self.outside = folder.name, [self], self
 

@@ -10,6 +10,7 @@ import asyncio
 import pytest
 
 from certificates import EXPIRED
+from lab import DIRECT as DIRECT_REMOTES
 from lab import SELF_SIGNED, TRUSTED
 from traffic import TARGETS, deliver, deliver_iq, deliver_presence
 from xmpp import error_of, is_error
@@ -94,6 +95,29 @@ async def test_a_key_over_tls(lab, router, name):
     assert (counters["tls_accepted"], counters["sasl_accepted"]) == (1, 0)
     assert (counters["pairs_valid"], counters["pairs_by_certificate"]) == (1, 0)
     assert router.log().count(" authority-secured: ") == 1
+
+
+@self_signed
+@pytest.mark.parametrize("name", DIRECT_REMOTES)
+@pytest.mark.parametrize("more", [[], ["--verify-tls", "require"]], ids=["prefer", "require"])
+async def test_t_b19_a_key_is_asked_about_over_tls_from_the_first_byte(lab, name, more):
+    """DNS knows no other place for that domain."""
+    router = lab.start_router(more=more)
+    remote = lab.start_remote(name)
+    component = await lab.component()
+    direct = await lab.client(remote, DIRECT_REMOTES[name])
+    await deliver(direct, component, TARGETS[0], 10)
+    assert router.log().count(" authority-secured: ") == 1
+    assert " how=direct " in router.log()
+    # The other domain of the same server, at the other port.
+    alice = await lab.client(remote, remote.domains[0])
+    await deliver(alice, component, TARGETS[0], 10)
+    # The first one's next pair, by a question over the stream that is there.
+    await deliver(direct, component, TARGETS[1], 10)
+    assert router.log().count(" how=direct ") == router.log().count(" how=starttls ") == 1
+    counters = await router.counters()
+    assert (counters["pairs_valid"], counters["pairs_by_certificate"]) == (3, 0)
+    assert counters["pairs_error"] == 0
 
 
 @trusted

@@ -323,6 +323,11 @@ bool secure_alpn(const struct secure *s)
 	return s->opened && tls_alpn(s->tls);
 }
 
+struct span secure_sni(const struct secure *s)
+{
+	return tls_server_name(s->tls);
+}
+
 struct span secure_peer(const struct secure *s)
 {
 	const struct span *chain;

@@ -41,6 +41,7 @@ bool secure_broken(const struct secure *s); /* failed, or ended without the rout
 bool secure_notified(const struct secure *s); /* the router has sent its close_notify */
 bool secure_resumed(const struct secure *s);
 bool secure_alpn(const struct secure *s); /* xmpp-server was agreed upon */
+struct span secure_sni(const struct secure *s); /* whom the opening side has named */
 struct span secure_peer(const struct secure *s); /* DER of the router's certificate; may be empty */
 
 #endif

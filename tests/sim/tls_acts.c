@@ -106,7 +106,7 @@ static bool is_species(struct span der, struct span species, char why[TEXT_WHY])
 	return same;
 }
 
-/* secured [by SPECIES] [anew|resumed] [alpn]: the handshake is done */
+/* secured [by SPECIES] [sni NAME] [anew|resumed] [alpn]: the handshake is done */
 enum outcome act_secured(struct play *p, struct actor *a, struct span args, char why[TEXT_WHY])
 {
 	(void)p;
@@ -121,8 +121,14 @@ enum outcome act_secured(struct play *p, struct actor *a, struct span args, char
 		} else if (span_is(word, "alpn")) {
 			if (!secure_alpn(a->secure))
 				return failed(why, "no protocol was agreed upon");
+		} else if (span_is(word, "sni")) {
+			struct span named = secure_sni(a->secure);
+
+			if (!span_eq(named, word_take(&args)))
+				return failed(why, "the router has named %.*s", (int)named.n,
+					named.p);
 		} else if (!span_is(word, "by")) {
-			return failed(why, "secured [by SPECIES] [anew|resumed] [alpn]");
+			return failed(why, "secured [by SPECIES] [sni NAME] [anew|resumed] [alpn]");
 		} else if (!is_species(secure_peer(a->secure), word_take(&args), why)) {
 			return failed(why, "the router has shown another certificate");
 		}

@@ -150,6 +150,15 @@ Test(verify, only_forbidden_addresses)
 	cr_expect_eq(rig.n_links, 0);
 }
 
+/* Nobody there can be asked, and nobody is to be blamed for it: as when TLS is demanded. */
+Test(verify, only_direct_tls_which_we_do_not_do)
+{
+	begin();
+	rig_resolved(0, RESOLUTION_DIRECT_ONLY, NULL);
+	expect_only(VERIFY_NOT_ACCEPTABLE);
+	cr_expect_eq(rig.n_links, 0);
+}
+
 /* T-R9 */
 Test(verify, all_candidates_refuse)
 {
@@ -408,6 +417,76 @@ Test(verify, one_link_for_all_askers)
 	cr_expect_eq(rig.n_links, 1);
 }
 
+/* T-Q2, T-Q1: in the order of the look-up, each as it says. */
+Test(verify, t_q2_direct_tls_and_then_the_other)
+{
+	begin();
+	rig_resolved(0, RESOLUTION_FOUND, "192.0.2.2:443! " AS);
+	cr_assert_eq(rig.n_links, 1);
+	cr_expect(rig.links[0].to.direct);
+	rig_down(0, LOSS_UNREACHABLE);
+	cr_assert_eq(rig.n_links, 2);
+	cr_expect_not(rig.links[1].to.direct);
+	rig_up(1);
+	rig_answer(0, ANSWER_VALID);
+	expect_only(VERIFY_VALID);
+}
+
+static void claim_at(const char *domain, const char *places)
+{
+	rig_claim(&in, NULL, domain, "shop.hosted.test", "K");
+	rig_turn(0);
+	rig_resolved(rig.n_lookups - 1, RESOLUTION_FOUND, places);
+}
+
+Test(verify, one_address_with_and_without_direct_tls_is_two_endpoints)
+{
+	rig_asker(&in, "OURID", "203.0.113.5");
+	claim_at("a.test", AS "!");
+	claim_at("b.test", AS);
+	claim_at("c.test", AS "!");
+	cr_assert_eq(rig.n_links, 2);
+	cr_expect(rig.links[0].to.direct);
+	cr_expect_not(rig.links[1].to.direct);
+	rig_up(0);
+	cr_expect_eq(rig.open_asks, 2);
+	rig_up(1);
+	cr_expect_eq(rig.open_asks, 3);
+	rig_answer_all(ANSWER_VALID);
+	cr_expect_eq(rig_outcomes(VERIFY_VALID), 3);
+}
+
+Test(verify, failure_of_direct_tls_says_nothing_about_the_same_address_without_it)
+{
+	rig_asker(&in, "OURID", "203.0.113.5");
+	claim_at("a.test", AS "!");
+	rig_down(0, LOSS_UNREACHABLE);
+	cr_expect_eq(rig_outcomes(VERIFY_UNREACHABLE), 1);
+	claim_at("b.test", AS "! " AS);
+	cr_assert_eq(rig.n_links, 2, "the first is left alone");
+	cr_expect_not(rig.links[1].to.direct);
+	claim_at("c.test", AS "!");
+	cr_expect_eq(rig_outcomes(VERIFY_UNREACHABLE), 2);
+	rig_up(1);
+	rig_answer_all(ANSWER_VALID);
+	cr_expect_eq(rig_outcomes(VERIFY_VALID), 1);
+}
+
+Test(verify, apart_at_one_place_only)
+{
+	rig_asker(&in, "OURID", "203.0.113.5");
+	claim_at("a.test", AS "!");
+	rig_up(0);
+	rig_down(0, LOSS_HOST_UNKNOWN);
+	claim_at("b.test", AS);
+	rig_up(1);
+	claim_at("a.test", AS);
+	cr_expect_eq(rig.n_links, 2, "here it shares the stream of the others");
+	cr_expect_eq(rig.open_asks, 2);
+	rig_answer_all(ANSWER_VALID);
+	cr_expect_eq(rig_outcomes(VERIFY_VALID), 2);
+}
+
 Test(verify, dead_endpoint_is_remembered)
 {
 	begin();
@@ -423,7 +502,7 @@ Test(verify, dead_endpoint_is_remembered)
 	rig_claim(&in, NULL, "third.test", "shop.hosted.test", "K");
 	rig_turn(0);
 	cr_assert_eq(rig.n_links, 2);
-	cr_expect_eq(rig.links[1].to.ip[15], 2);
+	cr_expect_eq(rig.links[1].to.addr.ip[15], 2);
 	rig.resolve_inside = AS;
 	rig_turn(1);
 	rig_claim(&in, NULL, "fourth.test", "shop.hosted.test", "K");

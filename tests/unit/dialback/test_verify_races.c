@@ -357,7 +357,7 @@ Test(races, other_source_dials_at_once)
 	rig_claim(&other, NULL, "d50.test", "l", "K");
 	rig_turn(0);
 	cr_assert_eq(rig.n_links, LIMIT_DIALS_PER_S + 1);
-	cr_expect_eq(rig.links[LIMIT_DIALS_PER_S].to.ip[15], 50);
+	cr_expect_eq(rig.links[LIMIT_DIALS_PER_S].to.addr.ip[15], 50);
 	verifier_cancel_all(rig.v, &in);
 	rig_up(LIMIT_DIALS_PER_S);
 	cr_expect_eq(rig.n_asks, 1);

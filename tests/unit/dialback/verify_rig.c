@@ -38,7 +38,7 @@ static void on_resolve(void *ctx, struct span domain, uint64_t cookie)
 	cr_assert(span_is(domain, l->domain));
 }
 
-static bool on_dial(void *ctx, struct verify_link *link, const struct addr *to,
+static bool on_dial(void *ctx, struct verify_link *link, const struct place *to,
 	struct span header_from, struct span header_to)
 {
 	struct rig_link *l = &rig.links[rig.n_links];
@@ -48,7 +48,7 @@ static bool on_dial(void *ctx, struct verify_link *link, const struct addr *to,
 		return false;
 	cr_assert_lt(rig.n_links++, RIG_MAX);
 	*l = (struct rig_link){ .link = link, .to = *to, .at = rig.now, .open = true };
-	cr_assert(addr_eq(verify_link_addr(link), to));
+	cr_assert(place_eq(verify_link_place(link), to));
 	copy(l->header_from, sizeof(l->header_from), header_from);
 	copy(l->header_to, sizeof(l->header_to), header_to);
 	verify_link_set_user(link, l);
@@ -187,17 +187,25 @@ void rig_wait(uint64_t ms)
 	}
 }
 
-void rig_resolved(unsigned lookup, enum verify_resolution how, const char *addrs)
+static struct place place_read(struct span s)
+{
+	struct place at = { .direct = s.p[s.n - 1] == '!' };
+
+	cr_assert(addr_parse(span_of(s.p, s.n - at.direct), 0, &at.addr));
+	return at;
+}
+
+void rig_resolved(unsigned lookup, enum verify_resolution how, const char *places)
 {
 	struct rig_lookup *l = &rig.lookups[lookup];
-	struct addr list[LIMIT_CANDIDATES + 4];
-	struct span rest = span_str(addrs);
+	struct place list[LIMIT_CANDIDATES + 4];
+	struct span rest = span_str(places);
 	unsigned n = 0;
 
 	while (rest.n) {
 		size_t end = span_find(rest, ' ');
 
-		cr_assert(addr_parse(span_of(rest.p, end), 0, &list[n++]));
+		list[n++] = place_read(span_of(rest.p, end));
 		rest = span_skip(rest, end < rest.n ? end + 1 : end);
 	}
 	rig.open_lookups -= l->open;

@@ -20,7 +20,7 @@ struct rig_lookup {
 
 struct rig_link {
 	struct verify_link *link;
-	struct addr to;
+	struct place to;
 	char header_from[48], header_to[48];
 	uint64_t at;
 	bool open, up, hung_up;
@@ -51,7 +51,7 @@ struct rig {
 	unsigned open_lookups, open_asks, dialling; /* now */
 	unsigned most_lookups, most_asks, most_dialling; /* at once */
 	bool refuse_dials, refuse_asks;
-	const char *resolve_inside; /* addresses for all look-ups, at once */
+	const char *resolve_inside; /* places for all look-ups, at once */
 	void (*on_done)(struct claim *c);
 };
 
@@ -71,8 +71,8 @@ void rig_turn(uint64_t ms);
 /* The same in small steps. */
 void rig_wait(uint64_t ms);
 
-/* addrs: "192.0.2.1:5269 192.0.2.2:5269", or NULL for `how`. Turns. */
-void rig_resolved(unsigned lookup, enum verify_resolution how, const char *addrs);
+/* places: "192.0.2.1:5269 192.0.2.2:5269!", "!" for direct TLS; or NULL for `how`. Turns. */
+void rig_resolved(unsigned lookup, enum verify_resolution how, const char *places);
 void rig_up(unsigned link);
 void rig_down(unsigned link, enum verify_loss how);
 bool rig_answer(unsigned ask, enum verify_answer answer);

@@ -14,13 +14,13 @@ TestSuite(conn_secure, .timeout = 60);
 
 static struct rig rig;
 static struct tls_world world;
-static unsigned opened, received;
+static unsigned opened, received, broken;
 
 static void set_up(void)
 {
 	rig_start(&rig, NULL);
 	tls_world_make(&world);
-	opened = received = 0;
+	opened = received = broken = 0;
 }
 
 static void tear_down(void)
@@ -69,6 +69,15 @@ static void opening_input(struct conn *c, char *p, size_t n)
 	cr_assert_fail("%zu bytes that nobody has sent", n);
 }
 
+static void on_broken(struct conn *c)
+{
+	struct end *e = conn_user(c);
+
+	cr_assert_eq(e->closes, 0);
+	cr_assert(conn_closing(c));
+	broken++;
+}
+
 static void on_closed(struct conn *c, int err, const char *why)
 {
 	struct end *e = conn_user(c);
@@ -80,6 +89,7 @@ static void on_closed(struct conn *c, int err, const char *why)
 
 static const struct conn_ops accepting_ops = { .input = accepting_input,
 	.secured = accepting_secured,
+	.broken = on_broken,
 	.closed = on_closed };
 static const struct conn_ops opening_ops = { .connected = opening_connected,
 	.input = opening_input,
@@ -90,6 +100,12 @@ static bool all_received(void *ctx)
 {
 	(void)ctx;
 	return received == MANY;
+}
+
+static bool is_broken(void *ctx)
+{
+	(void)ctx;
+	return broken > 0;
 }
 
 static bool is_closed(void *ctx)
@@ -218,5 +234,46 @@ Test(conn_secure, text_among_the_last_words_fails_as_a_handshake, .init = set_up
 	cr_assert_eq(shutdown(fds[1], SHUT_WR), 0);
 	cr_assert(rig_until(&rig, is_closed, &e));
 	cr_assert_eq(received + opened, 0);
+	close(fds[1]);
+}
+
+/* Its peer holds the connection open: nobody has to wait for the end of that. */
+Test(conn_secure, a_failure_of_tls_is_told_at_once, .init = set_up, .fini = tear_down)
+{
+	struct end e = { 0 };
+	struct conn *c;
+	int fds[2];
+
+	tcp_pair(fds, 0, 0);
+	c = adopt(&e, fds[0]);
+	conn_secure(c, tls_open(world.opening, SPAN_LIT("server.test"), false, SPAN_NONE));
+	conns_flush(rig.conns, rig_now(&rig));
+	cr_assert_eq(send(fds[1], "HTTP/1.1 400 Bad Request\r\n\r\n", 28, 0), 28);
+	cr_assert(rig_until(&rig, is_broken, NULL));
+	cr_assert_eq(e.closes, 0);
+	cr_assert_eq(shutdown(fds[1], SHUT_WR), 0);
+	cr_assert(rig_until(&rig, is_closed, &e));
+	cr_assert_eq(broken, 1);
+	cr_assert_eq(received + opened, 0);
+	close(fds[1]);
+}
+
+/* Who has ended it itself knows. */
+Test(conn_secure, a_failure_after_our_own_end_is_not_told, .init = set_up, .fini = tear_down)
+{
+	struct end e = { 0 };
+	struct conn *c;
+	int fds[2];
+
+	tcp_pair(fds, 0, 0);
+	c = adopt(&e, fds[0]);
+	conn_secure(c, tls_open(world.opening, SPAN_LIT("server.test"), false, SPAN_NONE));
+	conns_flush(rig.conns, rig_now(&rig));
+	conn_close(c, "we have had enough");
+	cr_assert_eq(send(fds[1], "HTTP/1.1 400 Bad Request\r\n\r\n", 28, 0), 28);
+	cr_assert_eq(shutdown(fds[1], SHUT_WR), 0);
+	cr_assert(rig_until(&rig, is_closed, &e));
+	cr_assert_str_eq(e.why, "we have had enough");
+	cr_assert_eq(broken, 0);
 	close(fds[1]);
 }

@@ -70,15 +70,15 @@ static enum resolve_status resolve(const char *domain)
 	return got.status;
 }
 
-/* The candidates, separated by spaces; direct ones end in "!". */
-static void candidates_are(const char *want)
+/* The places, separated by spaces; direct ones end in "!". */
+static void places_are(const char *want)
 {
 	char text[LIMIT_CANDIDATES * (ADDR_TEXT + 2)] = "", one[ADDR_TEXT];
 
 	for (unsigned i = 0; i < got.n; i++) {
-		addr_format(&got.candidates[i].addr, one);
+		addr_format(&got.places[i].addr, one);
 		sprintf(text + strlen(text), "%s%s%s", i ? " " : "", one,
-			got.candidates[i].direct ? "!" : "");
+			got.places[i].direct ? "!" : "");
 	}
 	cr_assert_str_eq(text, want);
 }
@@ -108,15 +108,56 @@ Test(resolve, t_q1_priorities_across_services)
 {
 	start(both, ARRAY_LEN(both));
 	cr_assert_eq(resolve("prio.test"), RESOLVE_FOUND);
-	candidates_are("[2606:4700::2]:5269 8.8.8.2:5269 8.8.8.3:5269 8.8.8.1:443!");
+	places_are("[2606:4700::2]:5269 8.8.8.2:5269 8.8.8.3:5269 8.8.8.1:443!");
 	stop();
 }
 
-Test(resolve, direct_tls_first_on_equal_priority)
+Test(resolve, t_q2_direct_tls_first_on_equal_priority)
 {
 	start(both, ARRAY_LEN(both));
 	cr_assert_eq(resolve("equal.test"), RESOLVE_FOUND);
-	candidates_are("8.8.8.1:5270! [2606:4700::2]:5269 8.8.8.2:5269 8.8.8.3:5269");
+	places_are("8.8.8.1:5270! [2606:4700::2]:5269 8.8.8.2:5269 8.8.8.3:5269");
+	stop();
+}
+
+Test(resolve, without_tls_its_targets_are_passed_over)
+{
+	static const struct fake_row rows[] = {
+		{ DIRECT("only.test"), T_SRV, 0, 60, "5 0 5270 a.peer.test" },
+		{ DIRECT("more.test"), T_SRV, 0, 60, "5 0 5270 a.peer.test" },
+		{ PLAIN("more.test"), T_SRV, 0, 60, "9 0 5269 b.peer.test" },
+		{ DIRECT("lost.test"), T_SRV, 0, 60, "5 0 5270 a.peer.test" },
+		{ PLAIN("lost.test"), T_SRV, 0, 60, "9 0 5269 nowhere.test" },
+		{ DIRECT("shut.test"), T_SRV, 0, 60, "5 0 5270 a.peer.test" },
+		{ PLAIN("shut.test"), T_SRV, 0, 60, "9 0 22 b.peer.test" },
+		{ "only.test", T_A, 0, 60, "8.8.8.9" },
+		{ "a.peer.test", T_A, 0, 60, "8.8.8.1" },
+		{ "b.peer.test", T_A, 0, 60, "8.8.8.2" },
+	};
+
+	rules = (struct resolve_rules){ .no_tls = true };
+	start(rows, ARRAY_LEN(rows));
+	cr_assert_eq(resolve("only.test"), RESOLVE_DIRECT_ONLY);
+	cr_assert_eq(resolve("lost.test"), RESOLVE_DIRECT_ONLY);
+	cr_assert_eq(resolve("shut.test"), RESOLVE_FORBIDDEN);
+	cr_assert_eq(resolve("more.test"), RESOLVE_FOUND);
+	places_are("8.8.8.2:5269");
+	cr_assert_eq(fake_count(&server, T_A, "a.peer.test"), 0);
+	cr_assert_eq(fake_count(&server, T_A, "only.test"), 0);
+	stop();
+}
+
+Test(resolve, direct_and_plain_at_one_address_are_two_places)
+{
+	static const struct fake_row rows[] = {
+		{ DIRECT("one.test"), T_SRV, 0, 60, "5 0 5270 a.peer.test" },
+		{ PLAIN("one.test"), T_SRV, 0, 60, "5 0 5270 a.peer.test" },
+		{ "a.peer.test", T_A, 0, 60, "8.8.8.1" },
+	};
+
+	start(rows, ARRAY_LEN(rows));
+	cr_assert_eq(resolve("one.test"), RESOLVE_FOUND);
+	places_are("8.8.8.1:5270! 8.8.8.1:5270");
 	stop();
 }
 
@@ -134,7 +175,7 @@ Test(resolve, t_q3_weights_choose_the_first_target)
 	for (unsigned i = 0; i < 100; i++) {
 		cr_assert_eq(resolve("w.test"), RESOLVE_FOUND);
 		cr_assert_eq(got.n, 2);
-		heavy += got.candidates[0].addr.ip[15] == 2;
+		heavy += got.places[0].addr.ip[15] == 2;
 	}
 	cr_assert_geq(heavy, 98);
 	cr_assert_eq(fake_count(&server, T_SRV, PLAIN("w.test")), 1);
@@ -162,7 +203,7 @@ Test(resolve, t_q5_direct_denied_plain_used)
 {
 	start(both, ARRAY_LEN(both));
 	cr_assert_eq(resolve("off.test"), RESOLVE_FOUND);
-	candidates_are("[2606:4700::2]:5269 8.8.8.2:5269 8.8.8.3:5269");
+	places_are("[2606:4700::2]:5269 8.8.8.2:5269 8.8.8.3:5269");
 	stop();
 }
 
@@ -191,7 +232,7 @@ Test(resolve, t_q7_fallback_to_the_domain_itself)
 
 	start(rows, ARRAY_LEN(rows));
 	cr_assert_eq(resolve("r.test"), RESOLVE_FOUND);
-	candidates_are("8.8.8.1:5269");
+	places_are("8.8.8.1:5269");
 	cr_assert_eq(resolve("nothing.test"), RESOLVE_NO_SERVICE);
 	cr_assert_eq(fake_count(&server, T_A, "nothing.test"), 1);
 	stop();
@@ -257,7 +298,7 @@ Test(resolve, one_service_is_enough)
 {
 	start(both, ARRAY_LEN(both));
 	cr_assert_eq(resolve("half.test"), RESOLVE_FOUND);
-	candidates_are("[2606:4700::2]:5269 8.8.8.2:5269 8.8.8.3:5269");
+	places_are("[2606:4700::2]:5269 8.8.8.2:5269 8.8.8.3:5269");
 	stop();
 }
 
@@ -265,7 +306,7 @@ Test(resolve, root_target_beside_others_is_ignored)
 {
 	start(both, ARRAY_LEN(both));
 	cr_assert_eq(resolve("dot.test"), RESOLVE_FOUND);
-	candidates_are("[2606:4700::2]:5269 8.8.8.2:5269 8.8.8.3:5269");
+	places_are("[2606:4700::2]:5269 8.8.8.2:5269 8.8.8.3:5269");
 	cr_assert_eq(resolve("dots.test"), RESOLVE_NO_SERVICE);
 	cr_assert_eq(fake_count(&server, T_A, "dots.test"), 0);
 	stop();
@@ -303,7 +344,7 @@ Test(resolve, t_q14_own_listeners_and_backends)
 	cr_assert_eq(resolve("loop.test"), RESOLVE_FORBIDDEN);
 	cr_assert_str_eq(got.detail, "the address is a listener or a backend of ours");
 	cr_assert_eq(resolve("other.test"), RESOLVE_FOUND);
-	candidates_are("8.8.8.1:5299");
+	places_are("8.8.8.1:5299");
 	cr_assert_eq(resolve("local.test"), RESOLVE_FORBIDDEN); /* through [::]:5269 */
 	cr_assert(!resolve_allowed(&rules, &own[2], &why));
 	cr_assert(resolve_allowed(&rules, &(struct addr){ { 0 }, 0 }, NULL) == false);
@@ -330,7 +371,7 @@ Test(resolve, t_q15_forbidden_ports_and_addresses)
 	cr_assert_eq(resolve("meta.test"), RESOLVE_FORBIDDEN);
 	cr_assert_eq(resolve("mapped.test"), RESOLVE_FORBIDDEN);
 	cr_assert_eq(resolve("mixed.test"), RESOLVE_FOUND);
-	candidates_are("8.8.8.1:5269");
+	places_are("8.8.8.1:5269");
 	stop();
 }
 
@@ -440,7 +481,7 @@ Test(resolve, long_name_has_no_room_for_a_service)
 	name[LIMIT_DNS_NAME] = '\0';
 	start(&row, 1);
 	cr_assert_eq(resolve(name), RESOLVE_FOUND);
-	candidates_are("8.8.8.1:5269");
+	places_are("8.8.8.1:5269");
 	cr_assert_eq(fake_count(&server, T_SRV, NULL), 0);
 	stop();
 }
@@ -479,20 +520,20 @@ Test(resolve, fixed_addresses)
 	rules = (struct resolve_rules){ .fixed = fixed, .n_fixed = ARRAY_LEN(fixed) };
 	start(NULL, 0);
 	cr_assert_eq(resolve("a.peer.test"), RESOLVE_FOUND);
-	candidates_are("127.0.0.1:7002 [::1]:22");
+	places_are("127.0.0.1:7002 [::1]:22");
 	cr_assert_eq(resolve("b.peer.test"), RESOLVE_FOUND);
-	candidates_are("127.0.0.1:7001");
+	places_are("127.0.0.1:7001");
 	cr_assert_eq(resolve("x.deep.peer.test"), RESOLVE_FOUND);
-	candidates_are("127.0.0.1:7003");
+	places_are("127.0.0.1:7003");
 	cr_assert_eq(resolve("plain.test"), RESOLVE_FOUND);
-	candidates_are("10.0.0.1:5269");
+	places_are("10.0.0.1:5269");
 	cr_assert_eq(fake_count(&server, 0, NULL), 0);
 	cr_assert_eq(resolve("peer.test"), RESOLVE_NO_SERVICE, "*. is not the name itself");
 	cr_assert_eq(resolve("evilpeer.test"), RESOLVE_NO_SERVICE);
 	stop();
 }
 
-Test(resolve, candidates_are_bounded_and_distinct)
+Test(resolve, places_are_bounded_and_distinct)
 {
 	static struct fake_row rows[64];
 	static char text[40][40];
@@ -516,7 +557,7 @@ Test(resolve, candidates_are_bounded_and_distinct)
 	cr_assert_eq(got.n, 9); /* 16 targets: 8 IPv4 addresses and one IPv6 */
 	for (unsigned i = 0; i < got.n; i++)
 		for (unsigned k = 0; k < i; k++)
-			cr_assert(!addr_eq(&got.candidates[i].addr, &got.candidates[k].addr));
+			cr_assert(!addr_eq(&got.places[i].addr, &got.places[k].addr));
 	stop();
 }
 

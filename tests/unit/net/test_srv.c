@@ -52,7 +52,7 @@ Test(srv, t_q1_priority_before_everything)
 	cr_assert(r[1].direct);
 }
 
-Test(srv, direct_before_others_of_equal_priority)
+Test(srv, t_q2_direct_before_others_of_equal_priority)
 {
 	for (unsigned i = 0; i < 100; i++) {
 		struct srv_record r[] = { record(5, 65535, false, "p"), record(5, 0, true, "d"),
