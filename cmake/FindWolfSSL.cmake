@@ -6,13 +6,19 @@
 #                          scripts/setup.sh builds
 #   SLUICE_SYSTEM_WOLFSSL  ON takes the system's library, whatever it lacks
 #
-# Three defines are asked for because authentication rests on them:
-#   WOLFSSL_ALT_CERT_CHAINS   without it, a verify callback that goes on lets a
-#                             peer add its own CA to our trust store
-#   IGNORE_KEY_EXTENSIONS     without it, an extended-key-usage error on the
-#                             accepting side hides the error of the chain
-#   WOLFSSL_ALWAYS_VERIFY_CB  without it, the callback is not asked for chains
-#                             that wolfSSL itself is content with
+# Whom to trust is decided by net/tls_trust.c, from the certificates alone, with
+# anchors that no handshake touches. In the handshake itself wolfSSL trusts nobody
+# and is told to go on (net/tls_setup.c: on_verify); three defines keep what it does
+# meanwhile without consequence:
+#   WOLFSSL_ALT_CERT_CHAINS   without it, each CA that a peer sends is added to the
+#                             store of the setup for good: memory that strangers
+#                             fill, and later handshakes depend on earlier ones
+#   WOLFSSL_ALWAYS_VERIFY_CB  without it, the callback, which keeps the peer's
+#                             certificates for us, is not called for a chain that
+#                             wolfSSL is content with: as if none had been shown
+#   IGNORE_KEY_EXTENSIONS     without it, a complaint about what a key is for takes
+#                             the place of a graver one; what it is for is decided
+#                             by dialback/identity.c
 
 set(_wolfssl_required WOLFSSL_ALT_CERT_CHAINS IGNORE_KEY_EXTENSIONS WOLFSSL_ALWAYS_VERIFY_CB)
 
@@ -92,11 +98,11 @@ if(WolfSSL_FOUND)
 		message(FATAL_ERROR "A program cannot be linked with ${WOLFSSL_LIBRARY}:\n${_wolfssl_output}")
 	elseif(SLUICE_SYSTEM_WOLFSSL)
 		message(WARNING "The system's wolfSSL ${WOLFSSL_VERSION} was built without ${_wolfssl_list}. "
-			"Authentication by certificate is limited, and without its assembler TLS is slow. "
+			"What strangers send can fill its memory, certificates of peers can be overlooked, and without its assembler TLS is slow. "
 			"scripts/setup.sh builds a better one.")
 	else()
 		message(FATAL_ERROR "wolfSSL ${WOLFSSL_VERSION} in ${_wolfssl_root} was built without ${_wolfssl_list}. "
-			"With such a library a stranger's certificate can be taken for a trusted one. "
+			"With such a library what strangers send can fill the memory, and certificates of peers can be overlooked. "
 			"Remedy: run scripts/setup.sh and leave WOLFSSL_ROOT at its default, "
 			"or build wolfSSL with CFLAGS=\"-D...\" for each of them, "
 			"or accept the system's library knowingly with -DSLUICE_SYSTEM_WOLFSSL=ON.")

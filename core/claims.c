@@ -89,22 +89,22 @@ static void claims_ignore(struct inbound *in, const struct element *e, const cha
 
 /* -- db:result: the Receiving Server -- */
 
-static struct receive_facts facts_of(const struct inbound *in, struct span from, struct span to)
+static struct receive_facts facts_of(const struct inbound *in, struct span from, struct span to,
+	struct inbound_proof *proof)
 {
 	const struct hosting *h = in->s.w->hosting;
 	struct policy_rule peer = policy_peer(h->policy, from);
 	struct policy_rule host = policy_host(h->policy, to);
 
-	const char *why;
-
+	inbound_judge(in, from, proof);
 	return (struct receive_facts){
 		.tls_missing = !inbound_is_secure(in) &&
 			(peer.tls == TLS_REQUIRED || host.tls == TLS_REQUIRED),
 		.from_hosted = hosting_serves(h, from),
 		.to_hosted = hosting_serves(h, to),
 		.blocked = peer.block || host.block,
-		.proven = inbound_proves(in, from, &why),
-		.need_strong = peer.require_strong || host.require_strong,
+		.proven = proof->proven,
+		.need_strong = peer.require_strong || host.require_strong || proof->refused,
 	};
 }
 
@@ -167,7 +167,8 @@ static void claim_start(struct inbound *in, const struct request *rq, struct pai
 }
 
 /* For the log: why a request was refused at once. */
-static const char *refusal_text(const struct receive_step *step, const struct receive_facts *facts)
+static const char *refusal_text(const struct receive_step *step, const struct receive_facts *facts,
+	const struct inbound_proof *proof)
 {
 	if (step->pair && step->pair->state == PAIR_REFUSED)
 		return "refused a while ago; the refusal still holds";
@@ -185,6 +186,8 @@ static const char *refusal_text(const struct receive_step *step, const struct re
 	case DB_ITEM_NOT_FOUND:
 		return "the target domain is not hosted here";
 	case DB_NOT_AUTHORIZED:
+		if (proof->refused)
+			return "the proof is not what it was before (--pin-auth enforce)";
 		return "the policy demands a proof that dialback is not";
 	default:
 		return "the stream has too many pairs (--max-pairs-per-stream), or no memory";
@@ -192,21 +195,25 @@ static const char *refusal_text(const struct receive_step *step, const struct re
 }
 
 static void refusal_log(const struct inbound *in, const struct request *rq,
-	const struct receive_step *step, const struct receive_facts *facts)
+	const struct receive_step *step, const struct receive_facts *facts,
+	const struct inbound_proof *proof)
 {
 	char peer[ADDR_TEXT];
 
 	addr_format(conn_peer(in->s.conn), peer);
-	LOG(LOG_WARN, "pair-refused", refusal_text(step, facts), LF_STR("peer", peer),
+	LOG(LOG_WARN, "pair-refused", refusal_text(step, facts, proof), LF_STR("peer", peer),
 		LF_SPAN("from", rq->raw_from), LF_SPAN("to", rq->raw_to),
 		LF_STR("condition", db_condition_name(step->condition)));
 }
 
 /* By the peer's certificate, without a question to anybody (rules 2.12 and 4.1). */
-static void pair_proven(struct inbound *in, struct span from, struct span to)
+static void pair_proven(struct inbound *in, struct span from, struct span to,
+	const struct inbound_proof *proof)
 {
 	char peer[ADDR_TEXT];
 
+	inbound_alarm(in, from, proof);
+	inbound_remember(in, from);
 	STATS_INC(&in->s.w->stats, pairs_valid);
 	STATS_INC(&in->s.w->stats, pairs_by_certificate);
 	inbound_by_certificate(in);
@@ -221,7 +228,8 @@ static void pair_proven(struct inbound *in, struct span from, struct span to)
 
 void claims_proven(struct inbound *in, struct span from, struct span to)
 {
-	struct receive_facts facts = facts_of(in, from, to);
+	struct inbound_proof proof;
+	struct receive_facts facts = facts_of(in, from, to, &proof);
 	enum db_condition refusal = DB_ITEM_NOT_FOUND;
 	struct pair *p = NULL;
 	char peer[ADDR_TEXT];
@@ -232,7 +240,7 @@ void claims_proven(struct inbound *in, struct span from, struct span to)
 		verifier_cancel(in->s.w->verifier, p->claim);
 	if (p && p->state != PAIR_VALID) {
 		pairs_set_state(in->pairs, p, PAIR_VALID);
-		pair_proven(in, from, to);
+		pair_proven(in, from, to, &proof);
 	}
 	if (p)
 		return;
@@ -245,7 +253,9 @@ void claims_proven(struct inbound *in, struct span from, struct span to)
 static void result_request(struct inbound *in, const struct request *rq)
 {
 	struct span key = span_trim(rq->e->text);
-	struct receive_facts facts = facts_of(in, domain_span(&rq->from), domain_span(&rq->to));
+	struct inbound_proof proof;
+	struct receive_facts facts = facts_of(in, domain_span(&rq->from), domain_span(&rq->to),
+		&proof);
 	struct pair *known = pairs_get(in->pairs, domain_span(&rq->from), domain_span(&rq->to));
 	struct span pending = known && known->claim ? claim_key(known->claim) : SPAN_NONE;
 	bool was_valid = known && known->state == PAIR_VALID;
@@ -256,7 +266,7 @@ static void result_request(struct inbound *in, const struct request *rq)
 	switch (step.action) {
 	case RECEIVE_VALID:
 		if (!was_valid)
-			pair_proven(in, domain_span(&rq->from), domain_span(&rq->to));
+			pair_proven(in, domain_span(&rq->from), domain_span(&rq->to), &proof);
 		result_answer(in, rq->raw_from, rq->raw_to, "valid", 0);
 		break;
 	case RECEIVE_INVALID:
@@ -264,7 +274,9 @@ static void result_request(struct inbound *in, const struct request *rq)
 		break;
 	case RECEIVE_ERROR:
 		STATS_INC(&in->s.w->stats, pairs_error);
-		refusal_log(in, rq, &step, &facts);
+		if (step.condition == DB_NOT_AUTHORIZED && proof.refused)
+			inbound_alarm(in, domain_span(&rq->from), &proof);
+		refusal_log(in, rq, &step, &facts, &proof);
 		result_answer(in, rq->raw_from, rq->raw_to, NULL, step.condition);
 		break;
 	case RECEIVE_IGNORE:
@@ -317,18 +329,26 @@ static void claim_log(const struct inbound *in, const struct claim *c, enum veri
 		LF_STR("authority", as));
 }
 
-/* Registry and policy once more: a reload may have come between the question and its answer. */
+/* The facts once more: a reload, or a proof on another stream, may have come between the question
+ * and its answer. */
 static bool claim_forbidden(struct inbound *in, const struct claim *c)
 {
 	struct worker *w = in->s.w;
-	struct receive_facts facts = facts_of(in, claim_from(c), claim_to(c));
+	struct inbound_proof proof;
+	struct receive_facts facts = facts_of(in, claim_from(c), claim_to(c), &proof);
 	enum db_condition refusal;
 	char peer[ADDR_TEXT];
 
 	if (facts.need_strong && !facts.proven)
 		refusal = DB_NOT_AUTHORIZED;
-	else if (!receive_forbidden(&facts, &refusal))
+	else if (!receive_forbidden(&facts, &refusal)) {
+		/* Once for each sender on a stream, however many pairs it has. */
+		if (!pairs_sender_valid(in->pairs, claim_from(c)))
+			inbound_alarm(in, claim_from(c), &proof);
 		return false;
+	}
+	if (proof.refused)
+		inbound_alarm(in, claim_from(c), &proof);
 	receive_revoke(in->pairs, claim_pair(c), refusal, w->now);
 	STATS_INC(&w->stats, pairs_error);
 	addr_format(conn_peer(in->s.conn), peer);

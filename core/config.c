@@ -19,12 +19,14 @@
 
 static const char *const tls_names[] = { "required", "optional", "off", NULL };
 static const char *const verify_tls_names[] = { "prefer", "require", NULL };
+static const char *const pin_auth_names[] = { "off", "warn", "enforce", NULL };
 static const char *const pair_check_names[] = { "strict", "sender", NULL };
 static const char *const invalid_names[] = { "rfc3920", "xep-0.6", "xep-1.1", "forbid", NULL };
 static const char *const format_names[] = { "text", "json", NULL };
 static const char *const level_names[] = { "error", "warn", "info", "debug", NULL };
 
 _Static_assert(TLS_OFF == 2 && PAIR_CHECK_SENDER == 1 && INVALID_FORBID == 3, "order of names");
+_Static_assert(PIN_AUTH_OFF == 0 && PIN_AUTH_ENFORCE == 2, "order of names");
 _Static_assert(LOG_JSON == 1 && LOG_DEBUG == 3, "order of names");
 _Static_assert(LIMIT_STANZA == 256 << 10 && LIMIT_PAIRS_PER_STREAM == 20000 &&
 		LIMIT_CONNS == 64 << 10 && LIMIT_UNAUTH_PER_IP == 1024 &&
@@ -128,6 +130,12 @@ static const struct flag table[] = {
 		.when = "Only a certificate proves a domain; a dialback key is not enough. Refuses the many "
 			"servers whose certificate does not fit; the policy file asks it of single "
 			"domains." },
+	{ "pin-auth", FLAG_CHOICE, "off|warn|enforce", FIELD(pin_auth), .initial = "warn",
+		.choices = pin_auth_names, .group = G_PROOF,
+		.when = "When a domain that a certificate has proven comes with another key, or with no proof "
+			"but dialback: warn, the log tells; enforce, it is refused as well; off, nothing "
+			"is remembered. Most servers change their key with each certificate, so enforce "
+			"is for single domains, by the policy file." },
 	{ "verify-tls", FLAG_CHOICE, "prefer|require", FIELD(verify_tls), .initial = "prefer",
 		.choices = verify_tls_names, .group = G_PROOF,
 		.when = "TLS towards the authoritative servers that are asked about keys: prefer, where it is "
@@ -239,6 +247,17 @@ static bool refuse(const struct parse *ps, const struct setting *s, const char *
 	vfprintf(ps->err, fmt, ap);
 	va_end(ap);
 	fputc('\n', ps->err);
+	return false;
+}
+
+bool config_pin_auth_parse(struct span s, enum pin_auth *out)
+{
+	for (int i = 0; pin_auth_names[i]; i++) {
+		if (span_is(s, pin_auth_names[i])) {
+			*out = (enum pin_auth)i;
+			return true;
+		}
+	}
 	return false;
 }
 

@@ -18,6 +18,7 @@
 enum tls_policy { TLS_REQUIRED, TLS_OPTIONAL, TLS_OFF };
 enum verify_tls { VERIFY_TLS_PREFER, VERIFY_TLS_REQUIRE };
 enum pair_check { PAIR_CHECK_STRICT, PAIR_CHECK_SENDER };
+enum pin_auth { PIN_AUTH_OFF, PIN_AUTH_WARN, PIN_AUTH_ENFORCE };
 
 struct config {
 	char *name; /* the router's own domain, canonical */
@@ -46,6 +47,7 @@ struct config {
 	unsigned n_deny_port;
 	enum tls_policy tls;
 	bool require_strong;
+	enum pin_auth pin_auth;
 	enum verify_tls verify_tls;
 	enum pair_check pair_check;
 	enum invalid_policy invalid_policy;
@@ -72,6 +74,9 @@ enum config_result {
  */
 enum config_result config_parse(struct config *c, int argc, char **argv, FILE *out, FILE *err);
 void config_free(struct config *c);
+
+/* As --pin-auth and a policy's pin-auth= have it. */
+bool config_pin_auth_parse(struct span s, enum pin_auth *out) MUST_CHECK;
 
 /* What --tls or a policy's tls= may say with this configuration. NULL: it may; else why not. */
 const char *config_tls_refused(const struct config *c, enum tls_policy tls);

@@ -27,6 +27,7 @@ struct router {
 	struct addr *own; /* of rules: our listeners */
 	unsigned n_own;
 	struct secrets *secrets;
+	struct pins *pins; /* whatever is read anew */
 	struct hosting *hosting; /* the current one: a reference besides the worker's */
 	int64_t expiry_seen; /* seconds since 1970: dates up to here have been spoken of */
 	struct worker worker;
@@ -307,7 +308,7 @@ static int router_run(struct router *r, const sigset_t *signals)
 		hosting_release(r->hosting); /* the worker's */
 		return code;
 	}
-	if (!worker_start(&r->worker, 0, c, &r->rules, r->secrets, r->hosting, &code))
+	if (!worker_start(&r->worker, 0, c, &r->rules, r->secrets, r->pins, r->hosting, &code))
 		return code;
 	LOG(LOG_INFO, "started", "the router is up", LF_STR("name", c->name),
 		LF_INT("domains", registry_hosts(r->hosting->registry)));
@@ -336,6 +337,7 @@ int control_run(const struct config *c)
 	rules_from_config(r);
 	r->secrets = load_secrets(c->secret_file, why);
 	r->hosting = r->secrets ? hosting_load(c, 2, why) : NULL;
+	r->pins = pins_new(clock_ms());
 	if (r->hosting)
 		code = router_run(r, &signals);
 	else
@@ -343,6 +345,7 @@ int control_run(const struct config *c)
 	hosting_release(r->hosting);
 	if (r->secrets)
 		secrets_free(r->secrets);
+	pins_free(r->pins);
 	mem_free(r->own);
 	mem_free(r);
 	return code;

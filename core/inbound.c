@@ -323,6 +323,7 @@ static void inbound_closed(struct stream *s, int err, const char *why)
 	identity_free(in->identity);
 	mem_free(in->from);
 	mem_free(in->to);
+	mem_free(in->alarm);
 	stream_release(s);
 	mem_free(in);
 }

@@ -8,6 +8,7 @@
 #define SLUICE_CORE_INBOUND_H
 
 #include "core/negotiate.h"
+#include "core/pins.h"
 #include "core/route.h"
 #include "core/sasl.h"
 #include "core/stream.h"
@@ -24,6 +25,9 @@ struct inbound {
 	struct identity *identity; /* what the peer's certificate proves; NULL: nothing */
 	const char *unproven; /* why it proves nothing; static text */
 	struct sasl sasl;
+	char *alarm; /* the domain of the last inbound_alarm, canonical; NULL: none, or no memory */
+	uint8_t alarm_pin; /* enum pin, what it was about */
+	bool alarm_refused; /* and what came of it */
 	uint64_t certificate_ends; /* ms: when that is over; 0: nothing was proven by it */
 	uint8_t pausing; /* enum inbound_pause, why it is not read */
 	bool counted; /* in the worker's count of unauthenticated streams */
@@ -61,6 +65,21 @@ void inbound_said(struct inbound *in);
 bool inbound_is_secure(const struct inbound *in);
 /* Does the peer's certificate prove the domain (canonical), now? If not, *why for the log. */
 bool inbound_proves(const struct inbound *in, struct span domain, const char **why);
+
+/* What the peer has to show for a domain, and what is remembered of that domain. */
+struct inbound_proof {
+	bool proven; /* by its certificate, now */
+	bool refused; /* its proof, or its want of one, by --pin-auth enforce */
+	enum pin pin; /* PIN_NEW with --pin-auth off */
+	const char *why; /* it is not proven; for the log */
+};
+
+void inbound_judge(const struct inbound *in, struct span domain, struct inbound_proof *out);
+/* An event for what is not as it was before; nothing if all is, or for the same again. */
+void inbound_alarm(struct inbound *in, struct span domain, const struct inbound_proof *proof);
+/* The domain was proven by certificate, and the pair is VALID: its key is remembered. */
+void inbound_remember(const struct inbound *in, struct span domain);
+
 /* Writes the features that concern proof. True: the others may be offered too (rule 1.4). */
 bool inbound_offer_proof(struct inbound *in, struct writer *w);
 void inbound_starttls(struct inbound *in); /* <starttls/> came */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/inbound.h"
 
+#include <stdio.h>
+
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -45,6 +47,90 @@ bool inbound_proves(const struct inbound *in, struct span domain, const char **w
 	return in->identity && identity_covers(in->identity, domain, &proof, why);
 }
 
+/* -- what is remembered of the domain (rule 9.5) -- */
+
+static enum pin_auth pin_auth_of(const struct inbound *in, struct span domain)
+{
+	return policy_peer(in->s.w->hosting->policy, domain).pin_auth;
+}
+
+void inbound_judge(const struct inbound *in, struct span domain, struct inbound_proof *out)
+{
+	enum pin_auth pin_auth = pin_auth_of(in, domain);
+	struct worker *w = in->s.w;
+
+	*out = (struct inbound_proof){ .pin = PIN_NEW };
+	out->proven = inbound_proves(in, domain, &out->why);
+	if (pin_auth == PIN_AUTH_OFF)
+		return;
+	out->pin = pins_look(w->pins, domain, out->proven ? identity_key(in->identity) : SPAN_NONE,
+		w->now);
+	if (pin_auth != PIN_AUTH_ENFORCE || (out->pin != PIN_CHANGED && out->pin != PIN_WEAKER))
+		return;
+	out->refused = true;
+	if (out->proven)
+		out->why = "its key is not the one that the domain had before (--pin-auth enforce)";
+	out->proven = false;
+}
+
+/* As `sha256sum` prints it. */
+static void key_format(struct span key, char out[2 * IDENTITY_KEY + 1])
+{
+	for (size_t i = 0; i < key.n; i++)
+		(void)snprintf(out + 2 * i, 3, "%02x", (unsigned char)key.p[i]);
+}
+
+/* Features, SASL and a claim for each target ask about the same domain in turn. */
+static bool alarm_is_news(struct inbound *in, struct span domain, const struct inbound_proof *proof)
+{
+	if (in->alarm && span_is(domain, in->alarm) && in->alarm_pin == proof->pin &&
+		in->alarm_refused == proof->refused)
+		return false;
+	mem_free(in->alarm);
+	in->alarm = mem_try_text(domain.p, domain.n);
+	in->alarm_pin = (uint8_t)proof->pin;
+	in->alarm_refused = proof->refused;
+	return true;
+}
+
+void inbound_alarm(struct inbound *in, struct span domain, const struct inbound_proof *proof)
+{
+	const char *outcome = proof->refused ? "refused" : "accepted";
+	struct stats *stats = &in->s.w->stats;
+	char peer[ADDR_TEXT], key[2 * IDENTITY_KEY + 1];
+
+	if (proof->pin != PIN_CHANGED && proof->pin != PIN_WEAKER)
+		return;
+	if (!alarm_is_news(in, domain, proof))
+		return;
+	if (proof->refused)
+		STATS_INC(stats, pin_refused);
+	addr_format(conn_peer(in->s.conn), peer);
+	if (proof->pin == PIN_WEAKER) {
+		STATS_INC(stats, pin_weaker);
+		LOG(LOG_WARN, "pin-weaker",
+			"a domain that a certificate has proven comes with dialback alone",
+			LF_STR("peer", peer), LF_SPAN("domain", domain), LF_STR("why", proof->why),
+			LF_STR("outcome", outcome));
+		return;
+	}
+	STATS_INC(stats, pin_changed);
+	key_format(identity_key(in->identity), key);
+	LOG(LOG_WARN, "pin-changed", "a domain is proven by another key than before",
+		LF_STR("peer", peer), LF_SPAN("domain", domain), LF_STR("key", key),
+		LF_STR("outcome", outcome));
+}
+
+void inbound_remember(const struct inbound *in, struct span domain)
+{
+	struct worker *w = in->s.w;
+
+	if (pin_auth_of(in, domain) == PIN_AUTH_OFF)
+		pins_forget(w->pins, domain, w->now);
+	else
+		pins_keep(w->pins, domain, identity_key(in->identity), w->now);
+}
+
 /* -- features (rule 1.4) -- */
 
 static bool sasl_hosted(void *ctx, struct span domain)
@@ -57,12 +143,17 @@ static bool sasl_hosted(void *ctx, struct span domain)
 static enum sasl_proof sasl_proves(void *ctx, struct span domain, const char **why)
 {
 	struct inbound *in = ctx;
+	struct inbound_proof proof;
 
 	if (policy_peer(in->s.w->hosting->policy, domain).block) {
 		*why = "the policy blocks this domain";
 		return SASL_UNPROVEN;
 	}
-	return inbound_proves(in, domain, why) ? SASL_PROVEN : SASL_UNPROVEN;
+	inbound_judge(in, domain, &proof);
+	*why = proof.why;
+	if (proof.refused && proof.pin == PIN_CHANGED)
+		inbound_alarm(in, domain, &proof);
+	return proof.proven ? SASL_PROVEN : SASL_UNPROVEN;
 }
 
 static struct sasl_facts sasl_facts(struct inbound *in)

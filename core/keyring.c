@@ -20,6 +20,7 @@ struct credentials {
 struct keyring {
 	struct certs_cache *cache;
 	struct tls_setup *accepting, *opening;
+	struct certs_cache_stats counted;
 };
 
 /* -- files -- */
@@ -157,6 +158,18 @@ void keyring_free(struct keyring *k)
 	tls_setup_unref(k->opening);
 	certs_cache_free(k->cache);
 	mem_free(k);
+}
+
+void keyring_count(struct keyring *k, struct stats *stats)
+{
+	const struct certs_cache_stats *now = k ? certs_cache_stats(k->cache) : NULL;
+
+	if (!now || now->loads == k->counted.loads)
+		return;
+	STATS_ADD(stats, certs_read, now->loads - k->counted.loads);
+	STATS_ADD(stats, certs_unusable, now->failed - k->counted.failed);
+	STATS_ADD(stats, certs_evicted, now->evicted - k->counted.evicted);
+	k->counted = *now;
 }
 
 struct tls *keyring_accept(struct keyring *k, struct span domain)

@@ -10,6 +10,7 @@
 #define SLUICE_CORE_KEYRING_H
 
 #include "core/config.h"
+#include "core/stats.h"
 
 struct credentials;
 struct keyring;
@@ -32,6 +33,9 @@ void credentials_expiring(const struct credentials *c, int64_t since, int64_t no
 struct keyring *keyring_new(const struct credentials *c, struct span name,
 	struct tls_tickets *tickets, struct keyring **slot, const char **why);
 void keyring_free(struct keyring *k); /* NULL is allowed */
+/* Adds to the counters what it has read since the last call; NULL is allowed. Each turn, and before it
+ * is freed. */
+void keyring_count(struct keyring *k, struct stats *stats);
 
 /*
  * The accepting side of a handshake, with the certificate for `domain` (canonical) unless the peer

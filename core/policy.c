@@ -7,6 +7,8 @@
 #include "core/base/mem.h"
 #include "core/lines.h"
 
+#define RULES "block, tls=required|optional|off, require-strong or pin-auth=off|warn|enforce"
+
 enum scope { SCOPE_PEER, SCOPE_HOST, SCOPES };
 
 static const char *const scope_names[] = { "peer", "host" };
@@ -14,7 +16,7 @@ static const char *const scope_names[] = { "peer", "host" };
 /* What one line says; the rest comes from the default. */
 struct rules {
 	struct policy_rule rule;
-	bool has_tls;
+	bool has_tls, has_pin_auth;
 };
 
 struct entry {
@@ -73,21 +75,31 @@ static bool tls_read(struct lines *l, const struct config *c, struct rules *r, s
 	return !l->failed;
 }
 
+static bool pin_auth_read(struct lines *l, struct rules *r, struct span value)
+{
+	if (!config_pin_auth_parse(value, &r->rule.pin_auth))
+		lines_fail(l, l->line, "pin-auth=%.*s: allowed: off, warn or enforce",
+			LINES_ARG(value));
+	else if (r->has_pin_auth)
+		lines_fail(l, l->line, "pin-auth= is given twice");
+	r->has_pin_auth = true;
+	return !l->failed;
+}
+
 static bool rule_read(struct lines *l, const struct config *c, struct rules *r, struct span word)
 {
-	struct span tls = SPAN_LIT("tls=");
+	struct span tls = SPAN_LIT("tls="), pin_auth = SPAN_LIT("pin-auth=");
 
 	if (span_starts(word, tls))
 		return tls_read(l, c, r, span_skip(word, tls.n));
+	if (span_starts(word, pin_auth))
+		return pin_auth_read(l, r, span_skip(word, pin_auth.n));
 	if (span_is(word, "block"))
 		r->rule.block = true;
 	else if (span_is(word, "require-strong"))
 		r->rule.require_strong = true;
 	else
-		lines_fail(l, l->line,
-			"'%.*s' is no rule: block, tls=required|optional|off or "
-			"require-strong",
-			LINES_ARG(word));
+		lines_fail(l, l->line, "'%.*s' is no rule: " RULES, LINES_ARG(word));
 	return !l->failed;
 }
 
@@ -95,8 +107,7 @@ static bool rules_read(struct lines *l, const struct config *c, struct rules *r,
 {
 	*r = (struct rules){ .has_tls = false };
 	if (rest.n == 0)
-		lines_fail(l, l->line,
-			"no rule: block, tls=required|optional|off or require-strong");
+		lines_fail(l, l->line, "no rule: " RULES);
 	while (rest.n) {
 		if (!rule_read(l, c, r, lines_word(&rest)))
 			return false;
@@ -121,6 +132,8 @@ static bool default_line(struct lines *l, const struct config *c, struct policy 
 	p->fallback.require_strong |= r.rule.require_strong;
 	if (r.has_tls)
 		p->fallback.tls = r.rule.tls;
+	if (r.has_pin_auth)
+		p->fallback.pin_auth = r.rule.pin_auth;
 	return !l->failed;
 }
 
@@ -140,6 +153,11 @@ static bool entry_line(struct lines *l, const struct config *c, struct entries *
 	}
 	if (!rules_read(l, c, &r, rest))
 		return false;
+	if (scope == SCOPE_HOST && r.has_pin_auth) {
+		lines_fail(l, l->line,
+			"pin-auth= is about other servers' domains: peer DOMAIN, or default");
+		return false;
+	}
 	if (es->n == es->cap) {
 		es->cap = es->cap ? 2 * es->cap : 16;
 		es->entry = mem_realloc(es->entry, es->cap * sizeof(*es->entry));
@@ -217,6 +235,7 @@ struct policy *policy_load(const struct config *c, char why[512])
 	_Static_assert(LINES_WHY <= 512, "why");
 	p->fallback.tls = c->tls;
 	p->fallback.require_strong = c->require_strong;
+	p->fallback.pin_auth = c->pin_auth;
 	if (!c->policy)
 		return p;
 	if (!lines_open(&l, c->policy, why) || !policy_read(&l, c, p)) {
@@ -274,6 +293,8 @@ static struct policy_rule rule_of(const struct policy *p, enum scope scope, stru
 	rule.require_strong |= e->rules.rule.require_strong;
 	if (e->rules.has_tls)
 		rule.tls = e->rules.rule.tls;
+	if (e->rules.has_pin_auth)
+		rule.pin_auth = e->rules.rule.pin_auth;
 	return rule;
 }
 

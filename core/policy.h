@@ -6,7 +6,8 @@
  *   host DOMAIN RULE...      a domain hosted here
  *   default RULE...          whatever has no rule of its own
  *
- * RULE: block | tls=required|optional|off | require-strong. The most specific
+ * RULE: block | tls=required|optional|off | require-strong |
+ * pin-auth=off|warn|enforce (not of a host: it is about other servers' keys). The most specific
  * entry gives all rules of a domain; what it does not mention comes from
  * `default`, and what that does not mention from the flags. `default` cannot block:
  * no rule could open it again. tls=required and tls=optional need --cert-dir.
@@ -20,6 +21,7 @@
 struct policy_rule {
 	bool block;
 	bool require_strong;
+	enum pin_auth pin_auth; /* of peers */
 	enum tls_policy tls;
 };
 

@@ -22,11 +22,17 @@
 	X(dials_failed, "authorities that could not be dialled: descriptors, --max-conns, memory") \
 	X(tls_accepted, "TLS handshakes of other servers with us")                                 \
 	X(tls_failed, "of theirs, failed, or later broken off by a fault in TLS")                  \
+	X(certs_read, "files of --cert-dir read because their certificates were asked for")        \
+	X(certs_unusable, "of them, those that could not be used")                                 \
+	X(certs_evicted, "certificates of ours forgotten to make room for others")                 \
 	X(sasl_accepted, "streams whose sender proved itself by certificate (SASL EXTERNAL)")      \
 	X(sasl_refused, "attempts at that which failed")                                           \
 	X(claims, "db:result requests received")                                                   \
 	X(pairs_valid, "domain pairs that became valid")                                           \
 	X(pairs_by_certificate, "of them, proven by the peer's certificate")                       \
+	X(pin_changed, "proofs by another key than a domain had before (--pin-auth)")              \
+	X(pin_weaker, "dialback alone for a domain that a certificate proved before")              \
+	X(pin_refused, "of both, refused")                                                         \
 	X(pairs_invalid, "domain pairs whose key was invalid")                                     \
 	X(pairs_error, "db:result requests answered with a dialback error")                        \
 	X(verify_answered, "db:verify requests answered as authoritative server")                  \

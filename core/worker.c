@@ -78,6 +78,7 @@ static bool worker_keyring(struct worker *w, const struct hosting *h, const char
 			&w->keyring, why);
 	if (h->credentials && !fresh)
 		return false;
+	keyring_count(w->keyring, &w->stats);
 	keyring_free(w->keyring);
 	w->keyring = fresh;
 	return true;
@@ -197,6 +198,7 @@ static void worker_loop(struct worker *w)
 		uring_turn(w->ring, worker_sleep(w), LIMIT_TURN_COMPLETIONS, worker_turn_full, w);
 		atomic_store_explicit(&w->stats.accepts_failed, listeners_failed(w->listeners),
 			memory_order_relaxed);
+		keyring_count(w->keyring, &w->stats);
 		w->now = clock_ms();
 	}
 }
@@ -353,8 +355,8 @@ static void *worker_main(void *arg)
 }
 
 bool worker_start(struct worker *w, unsigned number, const struct config *config,
-	const struct resolve_rules *rules, const struct secrets *secrets, struct hosting *hosting,
-	int *exit_code)
+	const struct resolve_rules *rules, const struct secrets *secrets, struct pins *pins,
+	struct hosting *hosting, int *exit_code)
 {
 	enum worker_start how;
 
@@ -363,6 +365,7 @@ bool worker_start(struct worker *w, unsigned number, const struct config *config
 	w->config = config;
 	w->rules = rules;
 	w->secrets = secrets;
+	w->pins = pins;
 	w->hosting = hosting;
 	w->route_gen = 1;
 	canary_init(&w->canary, config->xml_check);

@@ -17,6 +17,7 @@
 #include "core/config.h"
 #include "core/hosting.h"
 #include "core/ipcount.h"
+#include "core/pins.h"
 #include "core/route.h"
 #include "core/stats.h"
 #include "dialback/authority.h"
@@ -41,6 +42,7 @@ struct worker {
 	const struct config *config;
 	const struct resolve_rules *rules; /* what may be dialled */
 	const struct secrets *secrets;
+	struct pins *pins; /* shared by all workers */
 
 	/* what it owns */
 	struct uring *ring;
@@ -89,8 +91,8 @@ struct worker {
  * False: it has said on standard error why not; *exit_code is set.
  */
 bool worker_start(struct worker *w, unsigned number, const struct config *config,
-	const struct resolve_rules *rules, const struct secrets *secrets, struct hosting *hosting,
-	int *exit_code);
+	const struct resolve_rules *rules, const struct secrets *secrets, struct pins *pins,
+	struct hosting *hosting, int *exit_code);
 
 /* Control thread. False when the worker is too far behind: try again. One that has ended is told
  * nothing, which is no failure. */

@@ -6,6 +6,7 @@
 #include "core/base/certname.h"
 #include "core/base/domain.h"
 #include "core/base/mem.h"
+#include "dialback/key.h"
 
 struct name {
 	uint32_t at; /* of its text, in the identity */
@@ -20,9 +21,12 @@ struct identity {
 	uint32_t bytes;
 	uint16_t count;
 	bool cut; /* not all of its names were looked at */
+	bool readable; /* `key` is there */
+	unsigned char key[IDENTITY_KEY];
 	struct name names[]; /* sorted; their texts follow */
 };
 
+_Static_assert(IDENTITY_KEY == KEY_DIGEST, "SHA-256");
 _Static_assert(LIMIT_DNS_NAME <= UINT8_MAX, "the length of a name is one octet");
 _Static_assert(LIMIT_CERT_NAMES <= UINT16_MAX, "names are counted in two octets");
 
@@ -201,8 +205,11 @@ struct identity *identity_new(struct span cert)
 		return identity_blank(fault, 0);
 	fault = usage_fault(&read);
 	id = fault ? identity_blank(fault, 0) : identity_with_names(&read);
-	if (id)
-		id->not_after = read.not_after;
+	if (!id)
+		return NULL;
+	id->not_after = read.not_after;
+	id->readable = true;
+	key_digest(read.key, id->key);
 	return id;
 }
 
@@ -259,6 +266,11 @@ bool identity_covers(const struct identity *id, struct span domain, struct ident
 const char *identity_fault(const struct identity *id)
 {
 	return id->fault;
+}
+
+struct span identity_key(const struct identity *id)
+{
+	return id->readable ? span_of((const char *)id->key, sizeof(id->key)) : SPAN_NONE;
 }
 
 int64_t identity_not_after(const struct identity *id)

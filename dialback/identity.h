@@ -24,7 +24,7 @@
  * IA5String), an empty label or a dot at its end is ignored, and the others of
  * the certificate count as before.
  *
- * One allocation of at most 64 octets and 262 for each of LIMIT_CERT_NAMES; mostly
+ * One allocation of at most 96 octets and 262 for each of LIMIT_CERT_NAMES; mostly
  * a hundred. A question is two searches in sorted names. Owner thread only.
  */
 #ifndef SLUICE_DIALBACK_IDENTITY_H
@@ -53,6 +53,11 @@ bool identity_covers(const struct identity *id, struct span domain, struct ident
 
 /* Why it covers no domain at all; NULL when it may cover some. */
 const char *identity_fault(const struct identity *id);
+
+/* SHA-256 of its SubjectPublicKeyInfo, IDENTITY_KEY octets: the key of whoever it belongs to,
+ * whichever certificate it is in. SPAN_NONE when the certificate is malformed. */
+#define IDENTITY_KEY 32
+struct span identity_key(const struct identity *id);
 
 /* The last second of its validity, since 1970; 0 when it is malformed. */
 int64_t identity_not_after(const struct identity *id);

@@ -216,6 +216,16 @@ bool key_check(const struct secrets *s, struct span receiving, struct span origi
 	return hits != 0;
 }
 
+void key_digest(struct span data, unsigned char out[KEY_DIGEST])
+{
+	wc_Sha256 h;
+
+	_Static_assert(KEY_DIGEST == WC_SHA256_DIGEST_SIZE, "SHA-256");
+	hash_begin(&h);
+	hash_add(&h, data.p, data.n);
+	hash_end(&h, out);
+}
+
 void key_handshake(struct span sid, struct span secret, char out[HANDSHAKE_HEX + 1])
 {
 	byte digest[WC_SHA_DIGEST_SIZE];

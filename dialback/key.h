@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Dialback keys after XEP-0185, and the digest of the component handshake
- * (XEP-0114), which is here because this file alone talks to wolfSSL's hashes.
+ * (XEP-0114) and that of a peer's TLS key, which are here because this file alone
+ * talks to wolfSSL's hashes.
  *
  *   K   = lowercase_hex(SHA256(secret))          the HMAC key is this text
  *   key = lowercase_hex(HMAC-SHA256(K, receiving SP originating SP stream_id))
@@ -17,6 +18,7 @@
 
 #define KEY_HEX 64
 #define HANDSHAKE_HEX 40
+#define KEY_DIGEST 32
 
 struct secrets;
 
@@ -40,6 +42,9 @@ bool key_check(const struct secrets *s, struct span receiving, struct span origi
 
 /* lowercase_hex(SHA1(sid secret)) */
 void key_handshake(struct span sid, struct span secret, char out[HANDSHAKE_HEX + 1]);
+
+/* SHA-256, of what is no secret. */
+void key_digest(struct span data, unsigned char out[KEY_DIGEST]);
 
 /* Equal contents in time that depends on the lengths only. */
 bool key_equal(struct span a, struct span b);

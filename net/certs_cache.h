@@ -20,7 +20,7 @@ struct certs_cache;
 
 struct certs_cache_stats {
 	uint64_t loads, failed; /* files that were read; of them, those that could not be used */
-	uint64_t evicted;
+	uint64_t evicted; /* to make room for others */
 };
 
 /* Takes a reference of its own to the index. At most `max` certificates, LIMIT_CERT_CACHE for

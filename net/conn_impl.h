@@ -128,6 +128,7 @@ void conn_tls_free(struct conn *c);
 void conn_tls_early(struct conn *c, struct span in);
 /* Ciphertext that came, and what was kept before; calls the user. */
 void conn_tls_input(struct conn *c, struct span in);
+void conn_tls_eof(struct conn *c); /* the peer's input has ended: so does the connection */
 bool conn_tls_waiting(const struct conn *c); /* there is kept input that can be read */
 /* Encrypts the next batch if there is none in flight. True: c->wire is to be sent. */
 bool conn_tls_prepare(struct conn *c);

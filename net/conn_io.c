@@ -146,7 +146,7 @@ static void input_ended(struct conn *c, int res)
 		/* A reset, whose error a send has consumed; after a FIN it would be CLOSE_WAIT. */
 		conn_end(c, -ECONNRESET, error_text(-ECONNRESET, NULL));
 	} else if (c->tls) {
-		conn_end(c, 0, "the peer closed the connection without an end to TLS");
+		conn_tls_eof(c);
 	} else {
 		conn_end(c, 0, "the peer closed the connection");
 	}

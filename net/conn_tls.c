@@ -242,6 +242,12 @@ void conns_tls_turn(struct conns *cs)
 	}
 }
 
+void conn_tls_eof(struct conn *c)
+{
+	tls_eof(c->tls);
+	conn_end(c, 0, tls_why(c->tls));
+}
+
 /* -- life -- */
 
 void conn_secure(struct conn *c, struct tls *t)
@@ -257,7 +263,7 @@ void conn_secure(struct conn *c, struct tls *t)
 
 bool conn_securing(const struct conn *c)
 {
-	return c->tls_next || (c->tls && tls_state(c->tls) == TLS_HANDSHAKE);
+	return c->tls_next || (c->tls && !tls_shaken(c->tls));
 }
 
 struct tls *conn_tls(const struct conn *c)

@@ -360,6 +360,11 @@ enum tls_state tls_state(const struct tls *t)
 	return t->state;
 }
 
+bool tls_shaken(const struct tls *t)
+{
+	return t->proven;
+}
+
 const char *tls_why(const struct tls *t)
 {
 	return t->why;

@@ -87,6 +87,7 @@ bool tls_keep(struct tls *t, struct span in) MUST_CHECK;
 bool tls_readable(const struct tls *t);
 
 enum tls_state tls_state(const struct tls *t);
+bool tls_shaken(const struct tls *t); /* the handshake was done, whatever became of t since */
 const char *tls_why(const struct tls *t); /* static text, once over; until then "" */
 
 /* -- what came of the handshake; all valid from TLS_OPEN on, for the life of t -- */

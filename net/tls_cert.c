@@ -94,6 +94,23 @@ bool tls_cert_use_ctx(const struct tls_cert *c, WOLFSSL_CTX *ctx)
 		key_use(c, NULL, ctx);
 }
 
+/* The library takes further curves and Ed448, of which peers cannot be expected to know any. */
+static bool kind_is_taken(const struct tls_cert *c)
+{
+	struct span der = tls_cert_der(c);
+	DecodedCert dc;
+	bool taken;
+
+	wc_InitDecodedCert(&dc, (const byte *)der.p, (word32)der.n, NULL);
+	taken = wc_ParseCert(&dc, CERT_TYPE, NO_VERIFY, NULL) == 0 &&
+		(dc.keyOID == RSAk || dc.keyOID == ED25519k ||
+			(dc.keyOID == ECDSAk &&
+				(dc.pkCurveOID == ECC_SECP256R1_OID ||
+					dc.pkCurveOID == ECC_SECP384R1_OID)));
+	wc_FreeDecodedCert(&dc);
+	return taken;
+}
+
 static const char *pair_check(const struct tls_cert *c)
 {
 	WOLFSSL_CTX *ctx = wolfSSL_CTX_new(wolfTLS_server_method());
@@ -104,7 +121,7 @@ static const char *pair_check(const struct tls_cert *c)
 	/* The library takes RSA from 1024 bits. */
 	if (wolfSSL_CTX_SetMinRsaKey_Sz(ctx, 2048) != WOLFSSL_SUCCESS)
 		why = "the TLS library cannot be used";
-	else if (!tls_cert_use_ctx(c, ctx))
+	else if (!kind_is_taken(c) || !tls_cert_use_ctx(c, ctx))
 		why = "the certificate or its key cannot be used: RSA from 2048 bits, ECDSA on P-256 "
 		      "or P-384 and Ed25519 can";
 	else if (wolfSSL_CTX_check_private_key(ctx) != WOLFSSL_SUCCESS)

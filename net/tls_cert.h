@@ -16,8 +16,8 @@ struct tls_cert;
  * `chain`: the certificate, then its intermediates, in PEM; `key`: its private key in
  * PEM (PKCS#8, or the traditional forms of RSA and EC), not encrypted. Both may lie in one
  * file: what is not a certificate is passed over in the first, what is not a key in the
- * second. RSA from 2048 bits, ECDSA on P-256 and P-384, Ed25519. NULL and *why (static
- * text) when something cannot be read, or the key is another certificate's. Start-up
+ * second. RSA from 2048 bits, ECDSA on P-256 and P-384, Ed25519, and no other. NULL and *why
+ * (static text) when something cannot be read, or the key is another certificate's. Start-up
  * memory; the caller wipes its PEM. The result holds one reference.
  */
 struct tls_cert *tls_cert_new(struct span chain, struct span key, const char **why) MUST_CHECK;

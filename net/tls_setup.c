@@ -151,7 +151,7 @@ static int on_verify(int ok, WOLFSSL_X509_STORE_CTX *store)
 	if (!peer_keep(t, store))
 		return 0;
 	/* A ticket has no room for a certificate, and an identity must not be lost or taken on
-	 * trust: whoever showed one shakes hands in full each time. */
+	 * trust: whoever showed one shakes hands in full each time (docs/decisions/012). */
 	if (wolfSSL_GetSide(t->ssl) == WOLFSSL_SERVER_END)
 		(void)wolfSSL_no_ticket_TLSv13(t->ssl);
 	return 1;

@@ -26,7 +26,7 @@ test_packages=(
 	libwolfssl-dev
 )
 
-# cmake/FindWolfSSL.cmake asks for three of the defines and says why. WOLFSSL_ALT_NAMES
+# cmake/FindWolfSSL.cmake asks for three of the defines and says what for. WOLFSSL_ALT_NAMES
 # lets generated certificates carry subjectAltName. MD5 and SHA-224 go (the latter would be
 # offered for signatures in TLS 1.2), SHA-1 stays: not for TLS, but XEP-0114 needs the bare
 # hash. Peers' certificates are copied out during the handshake (net/tls_setup.c):

@@ -62,6 +62,7 @@
 #define LIMIT_CERT_MAPPED 64 /* of them, XmppAddr that libidn2 has to bring into canonical form */
 #define LIMIT_CERT_FILE 262144 /* bytes of a file of --cert-dir */
 #define LIMIT_CERT_CACHE 1024 /* certificates of ours that a worker keeps loaded */
+#define LIMIT_PINS 163840 /* domains whose TLS key is remembered (core/pins.h) */
 
 /* -- SASL -- */
 #define LIMIT_SASL_FAILURES 3 /* of a stream, which ends with the last (RFC 6120 section 6.4.5) */
@@ -121,6 +122,9 @@
 #define HOLD_TRANSIENT_MS 30000
 #define HOLD_ADDRESS_MS 60000 /* one that could not be reached is the last choice (7.4) */
 #define HOLD_REDIAL_MS 5000 /* and when there is no other, is left alone for so long */
+#define HOLD_PIN_MS 2592000000 /* a domain's TLS key, after it was last seen: 30 days */
+#define PIN_SETTLES_MS 3600000 /* seen again after so long, a key is more than a stranger's word */
+#define PIN_RENEWS_MS 86400000 /* written anew at most so often */
 #define GRACE_FORBID_MS 30000 /* --invalid-policy=forbid without a VALID pair */
 
 /* -- files that an operator writes -- */

@@ -12,10 +12,16 @@
 #include <stdatomic.h>
 
 static _Atomic uint64_t fail_countdown;
+static void (*try_watcher)(bool fails);
 
 uint64_t mem_fail_nth(uint64_t k)
 {
 	return atomic_exchange(&fail_countdown, k);
+}
+
+void mem_on_try(void (*fn)(bool fails))
+{
+	try_watcher = fn;
 }
 
 static bool fault(void)
@@ -26,6 +32,8 @@ static bool fault(void)
 		if (left == 0)
 			return false;
 	} while (!atomic_compare_exchange_weak(&fail_countdown, &left, left - 1));
+	if (try_watcher)
+		try_watcher(left == 1);
 	return left == 1;
 }
 #else

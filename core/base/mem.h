@@ -39,6 +39,9 @@ void mem_wipe(void *p, size_t n);
  * 0 ends that. Returns what was left of the count before: 0 when it had failed.
  */
 uint64_t mem_fail_nth(uint64_t k);
+/* Called by each mem_try_* that is counted, before it allocates or fails; NULL ends that. While nobody
+ * else allocates. */
+void mem_on_try(void (*fn)(bool fails));
 #endif
 
 #endif

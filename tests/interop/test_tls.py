@@ -4,7 +4,6 @@
 import asyncio
 import signal
 import ssl
-import subprocess
 
 import pytest
 
@@ -155,25 +154,44 @@ async def test_t_s14_garbage_instead_of_a_handshake(lab, router, peers):
     assert (await router.counters())["tls_failed"] == 1
 
 
-async def test_t_s15_renegotiation_is_refused(lab, router):
+async def renegotiates(lab):
     """The letter R asks for it, and with the refusal OpenSSL ends; so it would with its input."""
-    tries = 20
-    for _ in range(tries):
-        client = subprocess.Popen(
-            ["openssl", "s_client", "-connect", "%s:%d" % (HOST, lab.port["edge"]), "-tls1_2",
-             "-starttls", "xmpp-server", "-xmpphost", "shop.hosted.test", "-CAfile",
-             lab.authority.file],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        loop = asyncio.get_running_loop()
-        client.stdin.write(b"R\n")
-        client.stdin.flush()
-        said = await loop.run_in_executor(None, client.stdout.read)
-        client.stdin.close()
-        client.wait()
-        assert b"Verify return code: 0 (ok)" in said and b"RENEGOTIATING" in said
-        assert b"Secure Renegotiation IS supported" in said
+    client = await asyncio.create_subprocess_exec(
+        "openssl", "s_client", "-connect", "%s:%d" % (HOST, lab.port["edge"]), "-tls1_2",
+        "-starttls", "xmpp-server", "-xmpphost", "shop.hosted.test", "-CAfile",
+        lab.authority.file,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT)
+    client.stdin.write(b"R\n")
+    said = await client.stdout.read()
+    client.stdin.close()
+    await client.wait()
+    assert b"Verify return code: 0 (ok)" in said and b"RENEGOTIATING" in said
+    assert b"Secure Renegotiation IS supported" in said
+
+
+async def test_t_s15_renegotiation_is_refused(lab, router, peers, ours,
+                                                  record_testsuite_property):
+    """A thousand times: each costs the one who asks for it the connection, and the router no more
+    at the end than at the beginning, as the report of the run tells."""
+    component = await lab.component()
+    beside = peers()
+    beside.start_tls(ours)
+    beside.open()
+    beside.authenticate()
+    rounds, at_once = 40, 25
+    spent = [router.cpu_seconds()]
+    for n in range(rounds):
+        await asyncio.gather(*[renegotiates(lab) for _ in range(at_once)])
+        spent.append(router.cpu_seconds())
+    await arrives(component, beside, "beside")
+    tries = rounds * at_once
     counters = await router.counters()
-    assert (counters["tls_accepted"], counters["streams_ended"]) == (tries, tries)
+    assert (counters["tls_accepted"], counters["tls_failed"]) == (tries + 1, tries)
+    assert counters["streams_ended"] == tries
+    for what, begin, end in (("first", 0, rounds // 2), ("last", rounds // 2, rounds)):
+        record_testsuite_property("T-S15: CPU of the router, us for each of the %s half" % what,
+                                  round((spent[end] - spent[begin]) * 2e6 / tries))
 
 
 @pytest.mark.parametrize("notified", [True, False])
@@ -295,6 +313,9 @@ async def test_a_renewed_certificate_after_sighup(lab, several, router, peers, o
     fresh.open()
     fresh.authenticate()
     await arrives(component, fresh, "new")
+    # Its own, and the shop's when it was asked for, before and after the reload.
+    counters = await router.counters()
+    assert (counters["certs_read"], counters["certs_unusable"], counters["certs_evicted"]) == (4, 0, 0)
 
 
 async def test_a_stream_that_was_open_before_the_reload_sees_the_new_one(

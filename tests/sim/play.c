@@ -147,21 +147,26 @@ static void fault_arm(struct play *p)
 		[PLAY_EMFILE] = FAULT_EMFILE,
 	};
 
-	if (p->fault == PLAY_UNHARMED)
-		return;
-	if (p->fault == PLAY_ALLOC) {
 #ifdef SLUICE_FAULT_INJECTION
-		(void)mem_fail_nth(p->k);
+	if (p->all || p->fault == PLAY_ALLOC)
+		paths_watch(p->all, &p->result->denied);
+	if (p->all || p->fault == PLAY_ALLOC)
+		(void)mem_fail_nth(p->all ? UINT64_MAX : p->k);
 #else
-		BUG_ON(true);
+	BUG_ON(p->fault == PLAY_ALLOC);
 #endif
+	if (p->fault == PLAY_UNHARMED || p->fault == PLAY_ALLOC)
 		return;
-	}
 	kernel_fail(of_ring[p->fault], p->k);
 }
 
 static void fault_disarm(struct play *p)
 {
+#ifdef SLUICE_FAULT_INJECTION
+	paths_stop();
+	if (p->all)
+		(void)mem_fail_nth(0);
+#endif
 	if (p->fault == PLAY_UNHARMED)
 		return;
 #ifdef SLUICE_FAULT_INJECTION
@@ -392,9 +397,14 @@ static void play_free(struct play *p)
 }
 
 void play(const struct script *script, const struct scenario *test, enum play_fault fault,
-	uint64_t k, struct play_result *out)
+	uint64_t k, struct paths *all, struct play_result *out)
 {
-	struct play p = { .script = script, .test = test, .result = out, .fault = fault, .k = k };
+	struct play p = { .script = script,
+		.test = test,
+		.result = out,
+		.fault = fault,
+		.k = k,
+		.all = all };
 	char why[TEXT_WHY] = "";
 
 	*out = (struct play_result){ .passed = true, .sane = true };
@@ -418,6 +428,7 @@ void play(const struct script *script, const struct scenario *test, enum play_fa
 		if (!router_start(&p.router, why))
 			play_failed(&p, test->file, test->line, why);
 		router_join(&p.router);
+		fault_disarm(&p); /* if the router ended before the steps did */
 		out->compared = p.router.worker.stats.xml_checked;
 	}
 	play_free(&p);

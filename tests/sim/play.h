@@ -12,6 +12,7 @@
 #define TESTS_SIM_PLAY_H
 
 #include "tests/sim/kernel.h"
+#include "tests/sim/paths.h"
 #include "tests/sim/script.h"
 
 enum play_fault {
@@ -30,12 +31,14 @@ struct play_result {
 	bool sane; /* and afterwards nothing was left, and the router served a new peer */
 	bool struck; /* the fault has come to pass */
 	bool exempt; /* the scenario wants no faults (`let faults no`) */
+	uint64_t denied; /* PLAY_ALLOC, struck: the path of who asked */
 	uint64_t compared; /* stanzas, by the canary */
 	char why[4096]; /* of the first that did not hold: where and what */
 };
 
-/* fault: strikes at the kth possible operation after the start. */
+/* fault: strikes at the kth possible operation after the start. all: of a run without one, who asks for
+ * memory from there on; or NULL. */
 void play(const struct script *script, const struct scenario *test, enum play_fault fault,
-	uint64_t k, struct play_result *out);
+	uint64_t k, struct paths *all, struct play_result *out);
 
 #endif

@@ -52,6 +52,7 @@ struct play {
 	uint64_t deadline; /* of PHASE_CLOSING and PHASE_LEAVING */
 	enum play_fault fault;
 	uint64_t k;
+	struct paths *all; /* or NULL: see play() */
 	bool armed;
 	int log_fd;
 };

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "dialback/key.h"
 
@@ -14,10 +15,14 @@ struct file {
 	char *path;
 };
 
+/* In memory if there is such a place: a disk's file system takes longer than many a scenario. */
 void router_init(struct router *r)
 {
 	memset(r, 0, sizeof(*r));
 	list_init(&r->files);
+	strcpy(r->dir, "/dev/shm/sluice-sim-XXXXXX");
+	if (mkdtemp(r->dir))
+		return;
 	strcpy(r->dir, "/tmp/sluice-sim-XXXXXX");
 	BUG_ON(!mkdtemp(r->dir));
 }
@@ -170,7 +175,9 @@ bool router_start(struct router *r, char why[ROUTER_WHY])
 	h = hosting_load(&r->config, 1, why);
 	if (!h)
 		return false;
-	r->running = worker_start(&r->worker, 0, &r->config, &r->rules, r->secrets, h, &code);
+	r->pins = pins_new(clock_ms());
+	r->running = worker_start(&r->worker, 0, &r->config, &r->rules, r->secrets, r->pins, h,
+		&code);
 	if (!r->running)
 		(void)snprintf(why, ROUTER_WHY, "the worker does not start (exit code %d)", code);
 	return r->running;
@@ -227,6 +234,7 @@ void router_free(struct router *r)
 
 	if (r->secrets)
 		secrets_free(r->secrets);
+	pins_free(r->pins);
 	config_free(&r->config);
 	for (unsigned i = 0; i < r->n_flags; i++)
 		mem_free(r->flags[i]);

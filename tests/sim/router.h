@@ -17,6 +17,7 @@ struct router {
 	struct config config;
 	struct resolve_rules rules;
 	struct secrets *secrets;
+	struct pins *pins;
 	struct addr own[4];
 	char dir[32]; /* of its files */
 	char *flags[ROUTER_FLAGS];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The certificates that a scenario can name: species of tests/zoo, made by its program when the
- * first is asked for, in a folder that goes when the process ends. One thread at a time.
+ * The certificates that a scenario can name: species of tests/zoo, from the folder in $SLUICE_ZOO,
+ * which ctest has made, or else made by its program when the first is asked for, in a folder that
+ * goes when the process ends. One thread at a time.
  */
 #ifndef TESTS_SIM_ZOO_H
 #define TESTS_SIM_ZOO_H

@@ -544,9 +544,11 @@ static void rig_run(void)
 		.n_fixed = rig.config.n_peer };
 	rig.secrets = secrets_parse(span_str(rig_secrets), &fault);
 	cr_assert(rig.secrets);
+	rig.pins = pins_new(rig_now());
 	h = hosting_load(&rig.config, 1, why);
 	cr_assert(h, "%s", why);
-	cr_assert(worker_start(&rig.worker, 0, &rig.config, &rig.rules, rig.secrets, h, &code),
+	cr_assert(worker_start(&rig.worker, 0, &rig.config, &rig.rules, rig.secrets, rig.pins, h,
+			  &code),
 		"the worker refuses to start: %d", code);
 	rig.running = true;
 	rig_find_ports();
@@ -602,6 +604,7 @@ void rig_stop(void)
 	close(refusing);
 	if (rig.secrets)
 		secrets_free(rig.secrets);
+	pins_free(rig.pins);
 	config_free(&rig.config);
 	log_redirect(STDERR_FILENO);
 	close(log_fd);

@@ -128,6 +128,7 @@ struct rig {
 	struct config config;
 	struct resolve_rules rules;
 	struct secrets *secrets;
+	struct pins *pins;
 	struct worker worker;
 	bool running;
 	uint16_t port, component_port;

@@ -76,6 +76,7 @@ Test(config, defaults)
 	cr_expect_eq(c.n_dns + c.n_peer + c.n_allow_peer_net + c.n_deny_addr + c.n_deny_port, 0);
 	cr_expect_eq(c.tls, TLS_OFF);
 	cr_expect_eq(c.pair_check, PAIR_CHECK_STRICT);
+	cr_expect_eq(c.pin_auth, PIN_AUTH_WARN);
 	cr_expect_eq(c.invalid_policy, INVALID_XEP_1_1);
 	cr_expect_eq(c.workers, 1);
 	cr_expect_eq(c.max_stanza, LIMIT_STANZA);

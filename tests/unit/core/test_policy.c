@@ -138,15 +138,25 @@ static const struct {
 	{ "\n#\npeer\n", ":3: '' is no domain; peer DOMAIN RULE..." },
 	{ "host a..b block\n", ":1: 'a..b' is no domain; host DOMAIN RULE..." },
 	{ "peer * block\n", ":1: '*' is no domain; peer DOMAIN RULE..." },
-	{ "peer a.test\n", ":1: no rule: block, tls=required|optional|off or require-strong" },
+	{ "peer a.test\n",
+		":1: no rule: block, tls=required|optional|off, "
+		"require-strong or pin-auth=off|warn|enforce" },
 	{ "default # nothing\n",
-		":1: no rule: block, tls=required|optional|off or require-strong" },
+		":1: no rule: block, tls=required|optional|off, "
+		"require-strong or pin-auth=off|warn|enforce" },
 	{ "peer a.test blocked\n",
-		":1: 'blocked' is no rule: block, tls=required|optional|off or require-strong" },
+		":1: 'blocked' is no rule: block, tls=required|optional|off, "
+		"require-strong or pin-auth=off|warn|enforce" },
 	{ "peer a.test tls\n",
-		":1: 'tls' is no rule: block, tls=required|optional|off or require-strong" },
+		":1: 'tls' is no rule: block, tls=required|optional|off, "
+		"require-strong or pin-auth=off|warn|enforce" },
 	{ "peer a.test tls=maybe\n", ":1: tls=maybe: allowed: required, optional or off" },
 	{ "peer a.test tls=\n", ":1: tls=: allowed: required, optional or off" },
+	{ "peer a.test pin-auth=on\n", ":1: pin-auth=on: allowed: off, warn or enforce" },
+	{ "peer a.test pin-auth=\n", ":1: pin-auth=: allowed: off, warn or enforce" },
+	{ "peer a.test pin-auth=off block pin-auth=off\n", ":1: pin-auth= is given twice" },
+	{ "#\nhost a.test pin-auth=warn\n",
+		":2: pin-auth= is about other servers' domains: peer DOMAIN, or default" },
 	{ "peer a.test tls=off tls=off\n", ":1: tls= is given twice" },
 	{ "#\npeer a.test tls=required\n",
 		":2: tls=required: TLS needs certificates: name their directory with "
@@ -170,7 +180,8 @@ static const struct {
 		":1: the line is not UTF-8: save the file as UTF-8" },
 	{ "peer a.test block\x1b\n", ":1: the line holds a control character (0x1b)" },
 	{ "peer a.test block\npeer b.tes",
-		":2: no rule: block, tls=required|optional|off or require-strong" },
+		":2: no rule: block, tls=required|optional|off, "
+		"require-strong or pin-auth=off|warn|enforce" },
 	{ "host *.a.test block\nhost *.A.test block\n",
 		":2: host *.a.test stands on line 1 already" },
 };
@@ -217,6 +228,36 @@ Test(policy, bad_files)
 		":2: the line holds a NUL byte: is this a text file?");
 	memset(line, '#', LIMIT_CONFIG_LINE + 1);
 	refuses(scratch_file("policy", line, 0644), ":1: the line is longer than 4096 bytes");
+}
+
+static enum pin_auth pin_auth(const char *domain)
+{
+	return policy_peer(p, span_str(domain)).pin_auth;
+}
+
+Test(policy, T_Z15_T_Z16_single_domains)
+{
+	struct config c = { .tls = TLS_OFF, .pin_auth = PIN_AUTH_WARN };
+
+	p = policy_load(&c, why);
+	cr_expect_eq(pin_auth("a.test"), PIN_AUTH_WARN, "the flag's");
+	policy_free(p);
+	c.policy = (char *)(uintptr_t)scratch_file("policy",
+		"peer strict.test pin-auth=enforce\n"
+		"peer *.lax.test require-strong pin-auth=off\n"
+		"peer other.test block\n",
+		0644);
+	p = policy_load(&c, why);
+	cr_assert(p, "%s", why);
+	cr_expect_eq(pin_auth("strict.test"), PIN_AUTH_ENFORCE);
+	cr_expect_eq(pin_auth("a.lax.test"), PIN_AUTH_OFF);
+	cr_expect_eq(pin_auth("lax.test"), PIN_AUTH_WARN);
+	cr_expect_eq(pin_auth("other.test"), PIN_AUTH_WARN);
+	cr_expect(policy_peer(p, SPAN_LIT("a.lax.test")).require_strong);
+	policy_free(p);
+	load("default pin-auth=enforce\npeer a.test pin-auth=warn\n");
+	cr_expect_eq(pin_auth("a.test"), PIN_AUTH_WARN, "unlike require-strong it is taken back");
+	cr_expect_eq(pin_auth("b.test"), PIN_AUTH_ENFORCE);
 }
 
 Test(policy, nothing_in_it_is_no_rule)

@@ -57,6 +57,21 @@ Test(identity, T_C1_dns_name)
 	cr_assert(COVERS(R1, DNS("RX.Peer.TEST")));
 }
 
+/* The key's, and not the certificate's. */
+Test(identity, T_Z15_the_hash_of_its_key)
+{
+	struct identity *one = identity_of(ALT_NAMES(DNS(R1)));
+	struct identity *two = identity_of(ALT_NAMES(DNS("a.test")));
+	struct identity *none = identity_new(SPAN_LIT("no certificate"));
+
+	cr_assert_eq(identity_key(one).n, IDENTITY_KEY);
+	cr_assert(span_eq(identity_key(one), identity_key(two)));
+	cr_assert_null(identity_key(none).p);
+	identity_free(one);
+	identity_free(two);
+	identity_free(none);
+}
+
 Test(identity, T_C2_wildcard)
 {
 	struct identity *id = identity_of(ALT_NAMES(DNS("*.PEER.test")));

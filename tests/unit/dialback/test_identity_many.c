@@ -39,7 +39,7 @@ Test(identity_many, each_of_many_names_is_found)
 		if (i < LIMIT_CERT_NAMES)
 			cr_assert(span_eq(proof.name, nth_name(name, sizeof(name), i)));
 	}
-	cr_assert_leq(identity_memory(id), 64 + LIMIT_CERT_NAMES * 32);
+	cr_assert_leq(identity_memory(id), 96 + LIMIT_CERT_NAMES * 32);
 	identity_free(id);
 }
 
@@ -92,9 +92,9 @@ Test(identity_many, memory_is_bounded)
 	}
 	id = identity_of(ALT_NAMES(build_join(names, ARRAY_LEN(names))));
 	cr_assert_null(identity_fault(id));
-	cr_assert_leq(identity_memory(id), 64 + LIMIT_CERT_NAMES * (8 + sizeof(text)));
+	cr_assert_leq(identity_memory(id), 96 + LIMIT_CERT_NAMES * (8 + sizeof(text)));
 	identity_free(id);
 	id = identity_of(ALT_NAMES(DNS("rx.peer.test")));
-	cr_assert_leq(identity_memory(id), 64);
+	cr_assert_leq(identity_memory(id), 96);
 	identity_free(id);
 }

@@ -249,6 +249,21 @@ Test(key, T_B20_handshake)
 	cr_expect_str_eq(out, "da39a3ee5e6b4b0d3255bfef95601890afd80709");
 }
 
+/* The examples of FIPS 180-2. */
+Test(key, digest)
+{
+	static const unsigned char abc[] = { 0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41,
+		0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a,
+		0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad };
+	unsigned char out[KEY_DIGEST];
+
+	key_digest(SPAN_LIT("abc"), out);
+	cr_assert_arr_eq(out, abc, KEY_DIGEST);
+	key_digest(SPAN_NONE, out);
+	cr_assert_eq(out[0], 0xe3);
+	cr_assert_eq(out[31], 0x55);
+}
+
 Test(key, equal)
 {
 	cr_expect(key_equal(SPAN_LIT(""), SPAN_LIT("")));

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dialback/key.h"
 #include "tests/unit/dialback/identity_ask.h"
 
 TestSuite(zoo, .timeout = 200);
@@ -93,6 +94,20 @@ static void check_domains(const struct row *row, const struct identity *id, char
 		cr_expect_eq(covers(id, domain), expected, "%s: %s", row->name, domain);
 }
 
+/* key: of the certificate, absent when it is malformed. */
+static void check_key(const struct row *row, const struct identity *id, struct span key)
+{
+	unsigned char digest[KEY_DIGEST];
+
+	if (!key.p) {
+		cr_expect_null(identity_key(id).p, "%s", row->name);
+		return;
+	}
+	key_digest(key, digest);
+	cr_expect(span_eq(identity_key(id), span_of((char *)digest, sizeof(digest))), "%s",
+		row->name);
+}
+
 static void check_row(const struct row *row)
 {
 	struct span der = certificate_read(row);
@@ -104,6 +119,7 @@ static void check_row(const struct row *row)
 	cr_expect_eq(reads, strcmp(row->reads, "yes") == 0, "%s: %s", row->name, why);
 	if (strcmp(row->proves, "-") != 0)
 		cr_expect_null(identity_fault(id), "%s: %s", row->name, identity_fault(id));
+	check_key(row, id, reads ? cert.key : SPAN_NONE);
 	check_domains(row, id, row->proves, true);
 	check_domains(row, id, row->never, false);
 	identity_free(id);

@@ -8,7 +8,7 @@ NAME is a dNSName, or srv:NAME, xmpp:NAME (of UTF-8), cn:NAME. Options:
 
     serial=N         of the certificate, by which tests know it again
     from=D to=D      days from now; -30 and 60
-    key=KIND         p256, p384, k256, ed25519, rsa1024, rsa2048
+    key=KIND         p256, p384, p521, k256, ed25519, ed448, rsa1024, rsa2048
     form=FORM        of the key: pkcs8, traditional, encrypted, locked (encrypted, traditional)
     at=PLACE         of the key: file, beside (FILE with .key), none; other: another key's
     usage=PURPOSE    extKeyUsage; ca: an authority's
@@ -42,7 +42,8 @@ def pem(label, octets):
 
 
 def key_make(kind):
-    return ec.generate_private_key(ec.SECP256K1()) if kind == "k256" else der.key_make(kind)
+    odd = {"k256": ec.SECP256K1, "p521": ec.SECP521R1}
+    return ec.generate_private_key(odd[kind]()) if kind in odd else der.key_make(kind)
 
 
 def key_text(key, form):

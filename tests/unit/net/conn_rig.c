@@ -94,6 +94,15 @@ static void unsent_add(void *ctx, struct span s)
 	e->unsent_len += s.n;
 }
 
+static void on_broken(struct conn *c)
+{
+	struct end *e = conn_user(c);
+
+	cr_assert_eq(e->closes, 0);
+	cr_assert(conn_closing(c));
+	e->broken++;
+}
+
 static void on_closed(struct conn *c, int err, const char *why)
 {
 	struct end *e = conn_user(c);
@@ -116,6 +125,7 @@ const struct conn_ops rig_ops = {
 	.secured = on_secured,
 	.input = on_input,
 	.writable = on_writable,
+	.broken = on_broken,
 	.closed = on_closed,
 };
 

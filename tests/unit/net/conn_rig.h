@@ -29,6 +29,7 @@ struct end {
 	uint64_t received; /* bytes, all as expected */
 	uint64_t written;
 	unsigned inputs, connects, secured, closes, writables;
+	unsigned broken; /* TLS has failed */
 	size_t largest; /* input */
 	int err;
 	const char *why;
