@@ -93,18 +93,16 @@ static struct receive_facts facts_of(const struct inbound *in, struct span from,
 	struct inbound_proof *proof)
 {
 	const struct hosting *h = in->s.w->hosting;
-	struct policy_rule peer = policy_peer(h->policy, from);
-	struct policy_rule host = policy_host(h->policy, to);
+	struct policy_rule rule = policy_pair(h->policy, from, to);
 
 	inbound_judge(in, from, proof);
 	return (struct receive_facts){
-		.tls_missing = !inbound_is_secure(in) &&
-			(peer.tls == TLS_REQUIRED || host.tls == TLS_REQUIRED),
+		.tls_missing = rule.tls == TLS_REQUIRED && !inbound_is_secure(in),
 		.from_hosted = hosting_serves(h, from),
 		.to_hosted = hosting_serves(h, to),
-		.blocked = peer.block || host.block,
+		.blocked = rule.block,
 		.proven = proof->proven,
-		.need_strong = peer.require_strong || host.require_strong || proof->refused,
+		.need_strong = rule.require_strong || proof->refused,
 	};
 }
 

@@ -20,18 +20,12 @@
 
 /* -- what the two domains ask for -- */
 
-static enum tls_policy stricter(enum tls_policy a, enum tls_policy b)
-{
-	return a < b ? a : b;
-}
-
 /* By the header, whose names may be absent: what is said of everybody holds for them. */
 static enum tls_policy tls_wanted(const struct inbound *in)
 {
 	const struct policy *p = in->s.w->hosting->policy;
 
-	return stricter(policy_peer(p, span_str(in->from)).tls,
-		policy_host(p, span_str(in->to)).tls);
+	return policy_pair(p, span_str(in->from), span_str(in->to)).tls;
 }
 
 bool inbound_is_secure(const struct inbound *in)

@@ -291,7 +291,8 @@ static struct policy_rule rule_of(const struct policy *p, enum scope scope, stru
 		return rule;
 	rule.block = e->rules.rule.block;
 	rule.require_strong |= e->rules.rule.require_strong;
-	if (e->rules.has_tls)
+	rule.own_tls = e->rules.has_tls;
+	if (rule.own_tls)
 		rule.tls = e->rules.rule.tls;
 	if (e->rules.has_pin_auth)
 		rule.pin_auth = e->rules.rule.pin_auth;
@@ -306,4 +307,23 @@ struct policy_rule policy_peer(const struct policy *p, struct span domain)
 struct policy_rule policy_host(const struct policy *p, struct span domain)
 {
 	return rule_of(p, SCOPE_HOST, domain);
+}
+
+static enum tls_policy stricter(enum tls_policy a, enum tls_policy b)
+{
+	return a < b ? a : b;
+}
+
+struct policy_rule policy_pair(const struct policy *p, struct span peer, struct span host)
+{
+	struct policy_rule a = policy_peer(p, peer), b = policy_host(p, host);
+
+	if (a.own_tls == b.own_tls)
+		a.tls = stricter(a.tls, b.tls);
+	else if (b.own_tls)
+		a.tls = b.tls;
+	a.own_tls |= b.own_tls;
+	a.block |= b.block;
+	a.require_strong |= b.require_strong;
+	return a;
 }

@@ -11,6 +11,9 @@
  * entry gives all rules of a domain; what it does not mention comes from
  * `default`, and what that does not mention from the flags. `default` cannot block:
  * no rule could open it again. tls=required and tls=optional need --cert-dir.
+ *
+ * For a pair a rule of either domain counts, and of two about TLS the stricter; only
+ * where neither has one does the default, or the flag.
  * Immutable after load, any thread reads it.
  */
 #ifndef SLUICE_CORE_POLICY_H
@@ -23,6 +26,7 @@ struct policy_rule {
 	bool require_strong;
 	enum pin_auth pin_auth; /* of peers */
 	enum tls_policy tls;
+	bool own_tls; /* that is the domain's own rule */
 };
 
 struct policy;
@@ -33,5 +37,7 @@ void policy_free(struct policy *p);
 
 struct policy_rule policy_peer(const struct policy *p, struct span domain);
 struct policy_rule policy_host(const struct policy *p, struct span domain);
+/* What holds between a remote domain and one of ours; pin_auth is the former's. */
+struct policy_rule policy_pair(const struct policy *p, struct span peer, struct span host);
 
 #endif

@@ -198,14 +198,14 @@ static struct route *target_route(struct worker *w, const struct frame *f, struc
 static bool pair_permitted(const struct inbound *in, struct span from, struct span to)
 {
 	const struct hosting *h = in->s.w->hosting;
-	struct policy_rule peer = policy_peer(h->policy, from), host = policy_host(h->policy, to);
+	struct policy_rule rule = policy_pair(h->policy, from, to);
 	const char *why;
 
-	if (hosting_serves(h, from) || peer.block || host.block)
+	if (hosting_serves(h, from) || rule.block)
 		return false;
-	if ((peer.tls == TLS_REQUIRED || host.tls == TLS_REQUIRED) && !inbound_is_secure(in))
+	if (rule.tls == TLS_REQUIRED && !inbound_is_secure(in))
 		return false;
-	return !(peer.require_strong || host.require_strong) || inbound_proves(in, from, &why);
+	return !rule.require_strong || inbound_proves(in, from, &why);
 }
 
 /* Asked once per pair and reload. False: the pair is no longer valid. */

@@ -111,6 +111,32 @@ Test(policy, default_fills_in)
 	cr_expect_str_eq(host("shop.test"), "strong optional");
 }
 
+Test(policy, a_pair)
+{
+	static const char *const rows[][3] = {
+		{ "any.test", "any.shop.test", "required" },
+		{ "old.test", "any.shop.test", "optional" }, /* its own rule, not the flag */
+		{ "any.test", "open.shop.test", "off" },
+		{ "old.test", "open.shop.test", "optional" }, /* the stricter of two */
+		{ "old.test", "bank.shop.test", "strong required" },
+		{ "evil.test", "any.shop.test", "block required" },
+		{ "any.test", "bank.shop.test", "strong required" },
+	};
+
+	p = try_load(scratch_file("policy",
+			     "peer old.test tls=optional\npeer evil.test block\n"
+			     "host open.shop.test tls=off\n"
+			     "host bank.shop.test tls=required require-strong\n",
+			     0644),
+		TLS_REQUIRED);
+	cr_assert(p, "%s", why);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct policy_rule r = policy_pair(p, span_str(rows[i][0]), span_str(rows[i][1]));
+
+		cr_expect_str_eq(words(r), rows[i][2], "%s -> %s", rows[i][0], rows[i][1]);
+	}
+}
+
 Test(policy, many)
 {
 	size_t len;
