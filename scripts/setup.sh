@@ -21,7 +21,7 @@ build_packages=(
 )
 test_packages=(
 	clang-format clang-tidy libclang-rt-14-dev llvm-14 afl++ libcriterion-dev libexpat1-dev
-	python3 python3-cryptography python3-pytest python3-slixmpp valgrind
+	python3 python3-cryptography python3-pytest python3-slixmpp valgrind spin
 	prosody lua-unbound ejabberd erlang-base jabberd2 unbound
 	libwolfssl-dev
 )

@@ -3,7 +3,7 @@
 #
 # Sets up, builds and runs every test, and closes with "N passed, N failed".
 #
-#   scripts/test.sh          release, sanitizers, fuzz targets, clang's warnings, interoperability
+#   scripts/test.sh          release, sanitizers (ThreadSanitizer too), fuzz targets, clang's warnings, interoperability
 #   scripts/test.sh --fast   release build and unit tests only
 set -euo pipefail
 
@@ -90,10 +90,8 @@ main() {
 	if ((!fast)); then
 		build debug
 		unit_tests debug
-		if compgen -G 'tests/stress/stress_*.c' >/dev/null; then
-			build tsan
-			unit_tests tsan
-		fi
+		build tsan
+		unit_tests tsan
 		broken_rules
 		broken_scanner
 		fuzz_runs 20000

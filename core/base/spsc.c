@@ -2,6 +2,7 @@
 #include "core/base/spsc.h"
 
 #include "core/base/mem.h"
+#include "core/base/perturb.h"
 
 #define CACHE_LINE 64
 
@@ -70,12 +71,8 @@ bool spsc_publish(struct spsc *r)
 	/* Relaxed: our own last store. */
 	if (atomic_load_explicit(&r->head, memory_order_relaxed) == r->reserved)
 		return false;
-	/*
-	 * Release would be enough for the messages. Sequentially consistent for the
-	 * doorbell: this store comes before our load of the consumer's `asleep`, as its
-	 * store of `asleep` comes before its load in spsc_nonempty. One of the two sees
-	 * the other's, so no message is left with a sleeper.
-	 */
+	PERTURB();
+	/* Release would be enough for the messages; stronger for core/base/doorbell.h. */
 	atomic_store_explicit(&r->head, r->reserved, memory_order_seq_cst);
 	return true;
 }
@@ -93,6 +90,7 @@ const void *spsc_peek(struct spsc *r)
 		if (tail == r->head_seen)
 			return NULL;
 	}
+	PERTURB();
 	return slot_at(r, tail);
 }
 
@@ -102,13 +100,14 @@ void spsc_release(struct spsc *r)
 	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
 	BUG_ON(tail == r->head_seen);
+	PERTURB();
 	/* Release: we have read the slot before the producer may fill it again. */
 	atomic_store_explicit(&r->tail, tail + 1, memory_order_release);
 }
 
 bool spsc_nonempty(struct spsc *r)
 {
-	/* Sequentially consistent: see spsc_publish. */
+	/* Sequentially consistent: see core/base/doorbell.h. */
 	return atomic_load_explicit(&r->head, memory_order_seq_cst) !=
 		atomic_load_explicit(&r->tail, memory_order_relaxed);
 }

@@ -27,7 +27,8 @@ void spsc_free(struct spsc *r);
 /* Producer. A slot to fill, or NULL when the consumer is `capacity` behind. */
 void *spsc_reserve(struct spsc *r);
 
-/* Producer. Makes all slots reserved so far visible. True if there were any. */
+/* Producer. Makes all slots reserved so far visible, with a sequentially consistent store:
+ * doorbell_ring may follow (core/base/doorbell.h). True if there were any. */
 bool spsc_publish(struct spsc *r);
 
 /* Consumer. The oldest published message, or NULL; it stays valid until spsc_release. */
@@ -36,7 +37,8 @@ const void *spsc_peek(struct spsc *r);
 /* Consumer. Gives the slot of the last spsc_peek back. */
 void spsc_release(struct spsc *r);
 
-/* Consumer. Re-check before going to sleep: sequentially consistent load. */
+/* Consumer. The look into the inbox between doorbell_announce and sleep: a sequentially
+ * consistent load. */
 bool spsc_nonempty(struct spsc *r);
 
 #endif

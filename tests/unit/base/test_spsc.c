@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "spsc_drive.h"
+#include "core/base/spsc.h"
 
 static void put(struct spsc *r, uint32_t v)
 {
@@ -161,20 +161,4 @@ Test(spsc, odd_capacity_is_a_bug, .signal = SIGABRT)
 Test(spsc, free_of_none)
 {
 	spsc_free(NULL);
-}
-
-Test(spsc, two_threads_in_order, .timeout = 60)
-{
-	uint64_t sleeps;
-
-	cr_assert(spsc_drive(1024, 3000000, 64, &sleeps));
-}
-
-/* Hardly any room and a publish per message: the consumer goes to sleep all the time. */
-Test(spsc, two_threads_no_wake_up_is_lost, .timeout = 60)
-{
-	uint64_t sleeps;
-
-	cr_assert(spsc_drive(2, 300000, 1, &sleeps));
-	cr_assert_gt(sleeps, 0);
 }
