@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "core/authcall.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/claims.h"
@@ -10,11 +11,31 @@
 #include "core/negotiate.h"
 #include "core/stream.h"
 #include "core/worker.h"
+#include "dialback/table.h"
 #include "net/tls.h"
+
+struct authlinks {
+	struct worker *w;
+	struct table shared; /* struct authlink, by place; those that take calls */
+	struct table callers; /* by worker and call */
+};
+
+/* A call of a worker's. */
+struct caller {
+	struct table_node node;
+	struct list link; /* in authlink->callers */
+	struct authlink *a;
+	unsigned worker;
+	uint64_t call;
+	uint32_t sent; /* questions written */
+};
 
 struct authlink {
 	struct stream s;
-	struct verify_link *link; /* NULL: the verifier has let go of it, or has been told */
+	struct table_node node;
+	bool listed; /* in authlinks->shared */
+	bool connected;
+	struct list callers; /* of each worker one, or of one apart */
 	struct place at;
 	bool up;
 	bool asked_tls; /* <starttls/> was sent */
@@ -22,23 +43,105 @@ struct authlink {
 	char *from, *to; /* of our header */
 };
 
+/* -- callers -- */
+
+/* Both tables are keyed by what we have made or resolved: a plain mix will do. */
+static uint64_t caller_hash(unsigned worker, uint64_t call)
+{
+	return hash_fast(worker, span_of((const char *)&call, sizeof(call)));
+}
+
+static uint64_t place_hash(const struct place *at)
+{
+	return hash_fast(at->addr.port * 2u + at->direct,
+		span_of((const char *)at->addr.ip, sizeof(at->addr.ip)));
+}
+
+static struct caller *caller_find(const struct authlinks *as, unsigned worker, uint64_t call)
+{
+	struct table_node *n = table_first(&as->callers, caller_hash(worker, call));
+
+	for (; n; n = table_next(n)) {
+		struct caller *c = container_of(n, struct caller, node);
+
+		if (c->worker == worker && c->call == call)
+			return c;
+	}
+	return NULL;
+}
+
+/* Without memory the caller's claims end by their time. */
+static void caller_tell(struct worker *w, unsigned worker, const struct post_link *what)
+{
+	struct post_link *post;
+
+	if (worker == w->number) {
+		authcalls_link(w->authcalls, what);
+		return;
+	}
+	post = mesh_write(w->port, worker, POST_LINK, sizeof(*post));
+	if (post)
+		*post = *what;
+}
+
+static void caller_told(const struct caller *c, enum link_event what)
+{
+	const struct post_link post = { .call = c->call, .what = what };
+
+	caller_tell(c->a->s.w, c->worker, &post);
+}
+
+static void caller_end(struct caller *c)
+{
+	table_del(&c->a->s.w->authlinks->callers, &c->node);
+	list_del(&c->link);
+	mem_free(c);
+}
+
+static bool caller_add(struct authlink *a, unsigned worker, uint64_t call)
+{
+	struct caller *c = mem_try_zalloc(sizeof(*c));
+
+	if (!c)
+		return false;
+	c->a = a;
+	c->worker = worker;
+	c->call = call;
+	list_add_tail(&a->callers, &c->link);
+	table_add(&a->s.w->authlinks->callers, &c->node, caller_hash(worker, call));
+	return true;
+}
+
+/* -- what becomes of the stream -- */
+
 static void authlink_up(struct authlink *a)
 {
 	a->up = true;
 	stream_stop_timer(&a->s);
-	if (a->link)
-		verifier_link_up(a->s.w->verifier, a->link, a->s.w->now);
+	list_each(l, &a->callers) caller_told(container_of(l, struct caller, link), LINK_UP);
 }
 
-/* The verifier is told as soon as no question can be asked any more: its claims do not wait for
+/* Takes no more calls. */
+static void authlink_unlist(struct authlink *a)
+{
+	if (a->listed)
+		table_del(&a->s.w->authlinks->shared, &a->node);
+	a->listed = false;
+}
+
+/* The verifiers are told as soon as no question can be asked any more: their claims do not wait for
  * the connection to end. */
 static void authlink_lost(struct authlink *a, enum verify_loss loss)
 {
-	struct verify_link *link = a->link;
+	authlink_unlist(a);
+	while (!list_empty(&a->callers)) {
+		struct caller *c = list_first(&a->callers, struct caller, link);
+		const struct post_link post = { c->call, LINK_DOWN, loss, c->sent };
+		unsigned worker = c->worker;
 
-	a->link = NULL;
-	if (link)
-		verifier_link_down(a->s.w->verifier, link, loss, a->s.w->now);
+		caller_end(c);
+		caller_tell(a->s.w, worker, &post);
+	}
 }
 
 static void authlink_ended(struct stream *s)
@@ -70,8 +173,8 @@ static void authlink_connected(struct stream *s)
 {
 	struct authlink *a = container_of(s, struct authlink, s);
 
-	if (a->link)
-		verifier_link_connected(a->link);
+	a->connected = true;
+	list_each(l, &a->callers) caller_told(container_of(l, struct caller, link), LINK_CONNECTED);
 	if (a->at.direct) {
 		authlink_shake(a);
 		return;
@@ -206,22 +309,67 @@ static bool answer_type(struct span type, enum verify_answer *out)
 	return true;
 }
 
-/* Counts only if it answers a question that was sent on this very stream (CVE-2012-3525). */
+/* The one of the worker that made the stream id, if it is on this very stream: only there may the
+ * answer count (CVE-2012-3525). */
+static const struct caller *answer_caller(const struct authlink *a, struct span id)
+{
+	unsigned worker;
+
+	if (!crew_maker(a->s.w->crew, id, &worker))
+		return NULL;
+	list_each(l, &a->callers)
+	{
+		const struct caller *c = container_of(l, struct caller, link);
+
+		if (c->worker == worker)
+			return c;
+	}
+	return NULL;
+}
+
+static void answer_forward(const struct caller *c, struct span from, struct span to, struct span id,
+	enum verify_answer answer)
+{
+	struct post_answer *post = mesh_write(c->a->s.w->port, c->worker, POST_ANSWER,
+		sizeof(*post) + from.n + to.n + id.n);
+
+	if (!post)
+		return; /* the claim ends by its time */
+	post->call = c->call;
+	post->answer = answer;
+	post->from_n = (uint16_t)from.n;
+	post->to_n = (uint16_t)to.n;
+	post->id_n = (uint16_t)id.n;
+	(void)text_put(text_put(text_put(post->text, from), to), id);
+}
+
+static void authlink_strayed(struct authlink *a)
+{
+	if (!claims_patience(&a->s))
+		stream_fail(&a->s, "policy-violation", NULL,
+			"too many dialback elements that nobody asked for");
+}
+
 static void authlink_answer(struct authlink *a, const struct element *e)
 {
+	struct span id = element_attr(e, "id");
+	const struct caller *c = answer_caller(a, id);
+	struct worker *w = a->s.w;
 	struct domain from, to;
 	enum verify_answer answer;
 
-	if (a->link && element_is(e, NS_DIALBACK, "verify") &&
-		answer_type(element_attr(e, "type"), &answer) &&
-		domain_parse(element_attr(e, "from"), &from) &&
-		domain_parse(element_attr(e, "to"), &to) &&
-		verifier_answer(a->s.w->verifier, a->link, domain_span(&from), domain_span(&to),
-			element_attr(e, "id"), answer, a->s.w->now))
-		return;
-	if (!claims_unsolicited(&a->s, e, "answers no question that was asked on this stream"))
-		stream_fail(&a->s, "policy-violation", NULL,
-			"too many dialback elements that nobody asked for");
+	if (!c || !element_is(e, NS_DIALBACK, "verify") ||
+		!answer_type(element_attr(e, "type"), &answer) ||
+		!domain_parse(element_attr(e, "from"), &from) ||
+		!domain_parse(element_attr(e, "to"), &to)) {
+		claims_ignored(&a->s, e, "answers no question that was asked on this stream");
+		authlink_strayed(a);
+	} else if (c->worker != w->number) {
+		answer_forward(c, domain_span(&from), domain_span(&to), id, answer);
+	} else if (!authcalls_answer(w->authcalls, c->call, domain_span(&from), domain_span(&to),
+			   id, answer)) {
+		authlink_strayed(a);
+	}
 }
 
 static void authlink_frame(struct stream *s, const struct frame *f)
@@ -301,63 +449,143 @@ static void authlink_undialled(struct worker *w, const struct addr *to, int err)
 		LF_STR("error", err == -EUSERS ? "--max-conns is reached" : strerror(-err)));
 }
 
-bool authlink_dial(void *ctx, struct verify_link *link, const struct place *to,
+static struct authlink *authlink_dial(struct worker *w, const struct place *to,
 	struct span header_from, struct span header_to)
 {
-	struct worker *w = ctx;
 	struct authlink *a = mem_try_zalloc(sizeof(*a));
 	struct conn *c = NULL;
 	int err = -ENOMEM;
 
 	if (!a || w->draining) {
 		mem_free(a);
-		return false;
+		return NULL;
 	}
-	a->link = link;
 	a->at = *to;
+	list_init(&a->callers);
 	a->from = mem_try_text(header_from.p, header_from.n);
 	a->to = mem_try_text(header_to.p, header_to.n);
 	if (a->from && a->to)
 		c = conn_dial(w->conns, &to->addr, &stream_conn_ops, NULL, w->now, &err);
-	if (c && stream_init(&a->s, w, c, &authlink_ops, LIMIT_STANZA_UNAUTH)) {
-		verify_link_set_user(link, a);
-		return true;
-	}
+	if (c && stream_init(&a->s, w, c, &authlink_ops, LIMIT_STANZA_UNAUTH))
+		return a;
 	authlink_undialled(w, &to->addr, c ? -ENOMEM : err);
 	if (c)
 		conn_abort(c, -ENOMEM, "no memory");
 	mem_free(a->from);
 	mem_free(a->to);
 	mem_free(a);
-	return false;
+	return NULL;
 }
 
-bool authlink_ask(void *ctx, struct verify_link *link, struct span from, struct span to,
-	struct span id, struct span key)
+/* -- records of other workers, and of our own -- */
+
+struct authlinks *authlinks_new(struct worker *w)
 {
-	struct authlink *a = verify_link_user(link);
+	struct authlinks *as = mem_zalloc(sizeof(*as));
+
+	as->w = w;
+	table_init(&as->shared);
+	table_init(&as->callers);
+	return as;
+}
+
+void authlinks_free(struct authlinks *as)
+{
+	if (!as)
+		return;
+	table_free(&as->shared, NULL);
+	table_free(&as->callers, NULL);
+	mem_free(as);
+}
+
+static struct authlink *authlink_shared(const struct authlinks *as, const struct place *at)
+{
+	struct table_node *n = table_first(&as->shared, place_hash(at));
+
+	for (; n; n = table_next(n)) {
+		struct authlink *a = container_of(n, struct authlink, node);
+
+		if (place_eq(&a->at, at))
+			return a;
+	}
+	return NULL;
+}
+
+static struct authlink *authlink_begin(struct authlinks *as, const struct post_dial *post)
+{
+	const char *at = post->text;
+	struct span from = text_take(&at, post->from_n), to = text_take(&at, post->to_n);
+	struct authlink *a = authlink_dial(as->w, &post->at, from, to);
+
+	if (a && !post->apart) {
+		table_add(&as->shared, &a->node, place_hash(&a->at));
+		a->listed = true;
+	}
+	return a;
+}
+
+static void call_came(struct authlinks *as, unsigned from, const struct post_dial *post)
+{
+	struct authlink *a = post->apart ? NULL : authlink_shared(as, &post->at);
+	const struct caller *c;
+
+	if (!a)
+		a = authlink_begin(as, post);
+	if (!a || !caller_add(a, from, post->call)) {
+		const struct post_link none = { post->call, LINK_DOWN, LOSS_OVERLOAD, 0 };
+
+		caller_tell(as->w, from, &none);
+		if (a && list_empty(&a->callers))
+			stream_end(&a->s, "no memory for those who wanted it");
+		return;
+	}
+	c = container_of(a->callers.prev, struct caller, link);
+	if (a->connected)
+		caller_told(c, LINK_CONNECTED);
+	if (a->up)
+		caller_told(c, LINK_UP);
+}
+
+static void question_came(struct caller *c, const struct post_ask *post)
+{
 	char buf[2 * LIMIT_DOMAIN * 6 + LIMIT_STREAM_ID * 6 + LIMIT_KEY * 6 + 128];
 	struct writer w = WRITER(buf);
+	const char *at = post->text;
 
-	(void)ctx;
-	if (a->s.state >= STREAM_ENDING)
-		return false;
 	writer_lit(&w, "<db:verify");
-	writer_attr(&w, "from", from);
-	writer_attr(&w, "to", to);
-	writer_attr(&w, "id", id);
+	writer_attr(&w, "from", text_take(&at, post->from_n));
+	writer_attr(&w, "to", text_take(&at, post->to_n));
+	writer_attr(&w, "id", text_take(&at, post->id_n));
 	writer_lit(&w, ">");
-	writer_text(&w, key);
+	writer_text(&w, text_take(&at, post->key_n));
 	writer_lit(&w, "</db:verify>");
-	stream_say(&a->s, writer_span(&w));
-	return true;
+	c->sent++;
+	stream_say(&c->a->s, writer_span(&w));
 }
 
-void authlink_hang_up(void *ctx, struct verify_link *link)
+static void caller_hung_up(struct caller *c)
 {
-	struct authlink *a = verify_link_user(link);
+	struct authlink *a = c->a;
 
-	(void)ctx;
-	a->link = NULL;
-	stream_end(&a->s, "no question is open");
+	caller_end(c);
+	if (list_empty(&a->callers))
+		stream_end(&a->s, "no question is open");
+}
+
+void authlinks_record(struct authlinks *as, unsigned from, enum post kind, const char *p)
+{
+	const void *record = p;
+	const struct post_call *call = record; /* all of them begin with it */
+	struct caller *c = kind == POST_DIAL ? NULL : caller_find(as, from, call->call);
+
+	if (kind == POST_DIAL)
+		call_came(as, from, record);
+	else if (!c)
+		return; /* it is being told that the stream is gone */
+	else if (kind == POST_ASK)
+		question_came(c, record);
+	else if (kind == POST_HANG_UP)
+		caller_hung_up(c);
+	else
+		authlink_strayed(c->a);
 }

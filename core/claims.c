@@ -62,7 +62,7 @@ static void result_answer(struct inbound *in, struct span raw_from, struct span 
 	answer_write(in, "db:result", raw_to, raw_from, SPAN_NONE, type, c);
 }
 
-bool claims_unsolicited(struct stream *s, const struct element *e, const char *why)
+void claims_ignored(struct stream *s, const struct element *e, const char *why)
 {
 	char peer[ADDR_TEXT];
 
@@ -71,6 +71,10 @@ bool claims_unsolicited(struct stream *s, const struct element *e, const char *w
 	LOG(LOG_WARN, "dialback-ignored", why, LF_STR("peer", peer), LF_SPAN("element", e->name),
 		LF_SPAN("from", element_attr(e, "from")), LF_SPAN("to", element_attr(e, "to")),
 		LF_SPAN("type", element_attr(e, "type")));
+}
+
+bool claims_patience(struct stream *s)
+{
 	if (s->w->now - s->ignored_since >= HOUR_MS) {
 		s->ignored_since = s->w->now;
 		s->ignored = 0;
@@ -78,11 +82,24 @@ bool claims_unsolicited(struct stream *s, const struct element *e, const char *w
 	return ++s->ignored <= LIMIT_IGNORED_HOURLY;
 }
 
+void claims_stray(struct worker *w, const struct addr *peer, struct span from, struct span to,
+	const char *type)
+{
+	char text[ADDR_TEXT];
+
+	STATS_INC(&w->stats, ignored_dialback);
+	addr_format(peer, text);
+	LOG(LOG_WARN, "dialback-ignored", "answers no question that was asked on this stream",
+		LF_STR("peer", text), LF_STR("element", "verify"), LF_SPAN("from", from),
+		LF_SPAN("to", to), LF_STR("type", type));
+}
+
 /* Unsolicited or malformed: changes nothing; many of them end a stream that has proven nothing
  * (rule 2.11). */
 static void claims_ignore(struct inbound *in, const struct element *e, const char *why)
 {
-	if (!claims_unsolicited(&in->s, e, why) && pairs_count(in->pairs, PAIR_VALID) == 0)
+	claims_ignored(&in->s, e, why);
+	if (!claims_patience(&in->s) && pairs_count(in->pairs, PAIR_VALID) == 0)
 		stream_fail(&in->s, "policy-violation", NULL,
 			"too many dialback elements that nobody asked for");
 }
@@ -443,7 +460,8 @@ static void verify_element(struct inbound *in, const struct request *rq)
 	struct span id = element_attr(rq->e, "id");
 
 	if (id.n == 0 || id.n > LIMIT_STREAM_ID) {
-		(void)claims_unsolicited(&in->s, rq->e, "a db:verify without an id");
+		claims_ignored(&in->s, rq->e, "a db:verify without an id");
+		(void)claims_patience(&in->s);
 		if (++in->without_id > LIMIT_VERIFY_NO_ID)
 			stream_fail(&in->s, "bad-format", NULL, "db:verify without an id");
 		return;

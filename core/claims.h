@@ -12,9 +12,13 @@
 /* An element in the dialback namespace. */
 void claims_element(struct inbound *in, const struct frame *f);
 
-/* An element that changes nothing: counts it and tells the log; on streams to authorities, too.
- * False: too many within an hour for a stream that has proven nothing (rule 2.11). */
-bool claims_unsolicited(struct stream *s, const struct element *e, const char *why);
+/* An element that changes nothing: counted, and told the log; on streams to authorities, too. */
+void claims_ignored(struct stream *s, const struct element *e, const char *why);
+/* False: too many of them within an hour for a stream that has proven nothing (rule 2.11). */
+bool claims_patience(struct stream *s);
+/* The same as claims_ignored for an answer that came over another worker's stream. */
+void claims_stray(struct worker *w, const struct addr *peer, struct span from, struct span to,
+	const char *type);
 
 /* The sender has proven itself without a key (SASL EXTERNAL): the pair is VALID, if registry and
  * policy permit it. */

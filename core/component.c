@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/component.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/crew.h"
+#include "core/mesh.h"
 #include "core/negotiate.h"
 #include "core/router.h"
 #include "core/worker.h"
 #include "dialback/key.h"
 
 static const struct stream_ops component_ops;
+static struct component *component_adopt(struct worker *w, int fd, const struct addr *peer);
 
 struct component *component_of(struct stream *s)
 {
@@ -118,6 +122,50 @@ static const struct backend *component_entry(const struct component *c, struct s
 	return NULL;
 }
 
+/* -- to the backend's home -- */
+
+struct post_component {
+	int fd;
+	struct addr peer;
+	char input[]; /* what was received so far */
+};
+
+static void component_go_home(struct component *c)
+{
+	c->opening = span_of(mem_try_text(c->s.opening.p, c->s.opening.n), c->s.opening.n);
+	if (c->opening.p)
+		stream_hand_over(&c->s);
+	else
+		component_refuse(c, "resource-constraint", "no memory to hand the connection over");
+}
+
+static void component_leave(struct stream *s, struct span rest)
+{
+	struct component *c = container_of(s, struct component, s);
+	struct post_component *post = mesh_write(s->w->port, c->home, POST_COMPONENT,
+		sizeof(*post) + c->opening.n + rest.n);
+
+	if (!post) {
+		conn_abort(s->conn, -ENOMEM, "no memory to hand the connection over");
+		return;
+	}
+	post->peer = *conn_peer(s->conn);
+	memcpy(post->input, c->opening.p, c->opening.n);
+	memcpy(post->input + c->opening.n, rest.p, rest.n);
+	post->fd = conn_give(s->conn); /* -1: it has ended, which the home will find out */
+}
+
+void component_arrive(struct worker *w, const char *p, size_t n)
+{
+	const struct post_component *post = (const void *)p;
+	struct component *c = NULL;
+
+	if (post->fd >= 0)
+		c = component_adopt(w, post->fd, &post->peer);
+	if (c)
+		stream_take_over(&c->s, span_of(post->input, n - sizeof(*post)));
+}
+
 static void component_header(struct stream *s, const struct element *e)
 {
 	struct component *c = container_of(s, struct component, s);
@@ -134,6 +182,11 @@ static void component_header(struct stream *s, const struct element *e)
 	b = component_entry(c, asked, &why);
 	if (!b || !domain_parse(asked, &to)) {
 		component_refuse_for(c, asked, "host-unknown", why);
+		return;
+	}
+	c->home = crew_home(s->w->crew, span_str(b->name));
+	if (c->home != s->w->number) {
+		component_go_home(c);
 		return;
 	}
 	memcpy(c->backend, b->name, strlen(b->name) + 1);
@@ -310,6 +363,7 @@ static void component_closed(struct stream *s, int err, const char *why)
 	}
 	component_uncount(c);
 	stream_release(s);
+	mem_free((char *)(uintptr_t)c->opening.p);
 	mem_free(c);
 }
 
@@ -319,6 +373,7 @@ static const struct stream_ops component_ops = {
 	.header = component_header,
 	.frame = component_frame,
 	.open = component_open_stream,
+	.leave = component_leave,
 	.writable = component_writable,
 	.closed = component_closed,
 	.timeout = component_timeout,
@@ -340,25 +395,25 @@ static void component_no_room(struct worker *w, const struct addr *peer, bool no
 		LF_STR("kind", "component"), LF_STR("peer", text));
 }
 
-bool component_accept(void *ctx, int fd, const struct addr *peer)
+/* Takes fd over. NULL: refused. */
+static struct component *component_adopt(struct worker *w, int fd, const struct addr *peer)
 {
-	struct worker *w = ctx;
 	struct component *c;
 	struct conn *conn;
 	bool counted;
 
 	if (w->draining) { /* it was accepted while the listeners closed */
 		close(fd);
-		return false;
+		return NULL;
 	}
 	c = mem_try_zalloc(sizeof(*c));
 	conn = conn_adopt(w->conns, fd, peer, &stream_conn_ops, NULL);
 	counted = conn && ipcount_take(w->unauthenticated, peer, w->config->max_unauth_per_ip);
 	if (counted && c && stream_init(&c->s, w, conn, &component_ops, LIMIT_STANZA_UNAUTH)) {
-		rand_stream_id(c->id);
+		crew_stream_id(w->number, c->id);
 		c->counted = true;
 		stream_set_timer(&c->s, TIMEOUT_HEADER_MS);
-		return true;
+		return c;
 	}
 	component_no_room(w, peer, !conn, !counted);
 	if (counted)
@@ -366,5 +421,13 @@ bool component_accept(void *ctx, int fd, const struct addr *peer)
 	mem_free(c);
 	if (conn)
 		conn_abort(conn, -ENOMEM, "no memory");
-	return true;
+	return NULL;
+}
+
+bool component_accept(void *ctx, int fd, const struct addr *peer)
+{
+	struct worker *w = ctx;
+
+	(void)component_adopt(w, fd, peer);
+	return !w->draining;
 }

@@ -3,8 +3,11 @@
  * A component that logged in to us (XEP-0114, server side; protocol rule 6.7). The
  * header's `to` names one domain of a backend entry of the registry; after the
  * handshake the connection speaks for all domains of that entry and gets all
- * stanzas for them. A second one gets `conflict`. Belongs to the worker that
- * accepted it.
+ * stanzas for them. A second one gets `conflict`.
+ *
+ * It belongs to the home of its backend (core/crew.h). The worker that accepted the
+ * connection reads the header, from which it learns who that is; if it is another
+ * one, that worker is given the socket and what was read, and begins anew.
  */
 #ifndef SLUICE_CORE_COMPONENT_H
 #define SLUICE_CORE_COMPONENT_H
@@ -21,10 +24,15 @@ struct component {
 	char id[STREAM_ID_LEN + 1];
 	bool counted; /* in the worker's count of unauthenticated streams */
 	struct lang lang; /* of its header */
+	struct span opening; /* its header, for the home if that is another worker; our memory */
+	unsigned home;
 };
 
 /* listen_fn of the component listeners; ctx is the worker. */
 bool component_accept(void *ctx, int fd, const struct addr *peer);
+
+/* A record of POST_COMPONENT: a connection that another worker accepted. */
+void component_arrive(struct worker *w, const char *p, size_t n);
 
 /* Appends a stanza. force: also beyond --queue-bytes. False: full, ending, or no memory. */
 bool component_write(struct component *c, const struct span *pieces, unsigned n, bool force);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/base/domain.h"
+#include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/flag.h"
 #include "core/lines.h"
@@ -150,8 +151,10 @@ static const struct flag table[] = {
 		.when = "What a wrong key does to a stream that other pairs use: rfc3920 closes it, "
 			"the others keep it. Change it for tests of other servers." },
 
-	{ "workers", FLAG_SIZE, "N", FIELD(workers), .initial = "1", .unit = "threads", RANGE(1, 1),
-		.group = G_BOUNDS, .when = "Worker threads. This build runs one only." },
+	{ "workers", FLAG_SIZE, "N", FIELD(workers), .initial = "0", .unit = "threads",
+		RANGE(0, LIMIT_WORKERS), .group = G_BOUNDS,
+		.when = "Worker threads; 0: as many as there are processors. They share the streams, and in "
+			"equal parts --max-conns and --mem-budget. Fewer leave processors to others." },
 	{ "max-stanza", FLAG_SIZE, "N", FIELD(max_stanza), .initial = "256K", .unit = "bytes",
 		RANGE(LIMIT_STANZA_FLOOR, 64 << 20), .group = G_BOUNDS,
 		.when = "Largest stanza accepted. Raise it when users send large vCards or pictures in "
@@ -458,18 +461,19 @@ static bool parse_agree(struct parse *ps)
 	const struct config *c = ps->c;
 	const struct setting *queue = parse_last(ps, flag_find(&flags, SPAN_LIT("queue-bytes")));
 	const struct setting *budget = parse_last(ps, flag_find(&flags, SPAN_LIT("mem-budget")));
+	const uint64_t share = c->mem_budget / c->workers;
 
 	if (c->queue_bytes < c->max_stanza)
 		return refuse(ps, queue,
 			"less than --max-stanza: a stanza of that size could never leave");
-	if (c->mem_budget - c->mem_budget / 4 < c->queue_bytes)
+	if (share - share / 4 < c->queue_bytes)
 		return refuse(ps, budget,
-			"three quarters of it are less than --queue-bytes, one of the queues that "
-			"they bound");
-	if (c->mem_budget / 4 < 2 * c->max_stanza)
+			"three quarters of a worker's part of it (--workers) are less than "
+			"--queue-bytes, one of the queues that they bound");
+	if (share / 4 < 2 * c->max_stanza)
 		return refuse(ps, budget,
-			"less than eight times --max-stanza: one that has not yet come whole may "
-			"take a quarter of it");
+			"a worker's part of it (--workers) is less than eight times --max-stanza: "
+			"a stanza that has not yet come whole may take a quarter of it");
 	if (ps->exposed.flag && !c->backend_public)
 		return refuse(ps, &ps->exposed,
 			"strangers could reach it and component logins are not "
@@ -503,6 +507,14 @@ static bool defaults_apply(struct parse *ps)
 	return flag_set(s.flag, ps->c, SPAN_LIT("localhost"));
 }
 
+static void workers_apply(struct config *c)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (c->workers == 0)
+		c->workers = n < 1 ? 1 : n > LIMIT_WORKERS ? LIMIT_WORKERS : (uint64_t)n;
+}
+
 static bool parse_all(struct parse *ps, int argc, char **argv)
 {
 	char why[LINES_WHY];
@@ -519,7 +531,9 @@ static bool parse_all(struct parse *ps, int argc, char **argv)
 		fprintf(ps->err, "sluice: --config %s\n", why);
 		ok = false;
 	}
-	ok = ok && file_apply(ps, &l) && arguments_apply(ps, argc, argv) && parse_agree(ps);
+	ok = ok && file_apply(ps, &l) && arguments_apply(ps, argc, argv);
+	workers_apply(ps->c);
+	ok = ok && parse_agree(ps);
 	lines_close(&l);
 	return ok;
 }

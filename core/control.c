@@ -14,6 +14,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/crew.h"
 #include "core/lines.h"
 #include "core/worker.h"
 #include "xml/scan.h"
@@ -27,10 +28,9 @@ struct router {
 	struct addr *own; /* of rules: our listeners */
 	unsigned n_own;
 	struct secrets *secrets;
-	struct pins *pins; /* whatever is read anew */
-	struct hosting *hosting; /* the current one: a reference besides the worker's */
+	struct hosting *hosting; /* the current one: a reference besides the workers' */
 	int64_t expiry_seen; /* seconds since 1970: dates up to here have been spoken of */
-	struct worker worker;
+	struct crew crew;
 };
 
 /* Every connection is a descriptor: take all that the system gives. */
@@ -206,21 +206,20 @@ static bool addresses_free(const struct addr *at, unsigned n, const char *flag)
 
 /* -- while it runs -- */
 
-static void tell(struct router *r, struct control c)
+/* References of a hosting: one for each worker, and ours. */
+static unsigned hosting_users(const struct router *r)
 {
-	/* Full only if 16 messages wait: a worker that long behind is told again soon. */
-	while (!worker_tell(&r->worker, &c))
-		(void)usleep(1000);
+	return (unsigned)r->config->workers + 1;
 }
 
 static void control_reload(struct router *r)
 {
 	char why[512];
-	struct hosting *h = hosting_load(r->config, 2, why);
+	struct hosting *h = hosting_load(r->config, hosting_users(r), why);
 
 	if (!h) {
 		LOG(LOG_ERROR, "reload-refused", why, LF_STR("state", "the old one stays"));
-		tell(r, (struct control){ .what = CONTROL_REFUSED });
+		crew_tell(&r->crew, &(struct control){ .what = CONTROL_REFUSED });
 		return;
 	}
 	LOG(LOG_INFO, "reloaded", "registry and policy were read again",
@@ -229,7 +228,7 @@ static void control_reload(struct router *r)
 	warn_hosting(r->config, h->registry);
 	hosting_release(r->hosting);
 	r->hosting = h;
-	tell(r, (struct control){ .what = CONTROL_HOSTING, .hosting = h });
+	crew_tell(&r->crew, &(struct control){ .what = CONTROL_HOSTING, .hosting = h });
 }
 
 static void warn_expiring(struct router *r)
@@ -242,11 +241,19 @@ static void warn_expiring(struct router *r)
 	r->expiry_seen = now;
 }
 
+static void control_stats(const struct router *r)
+{
+	struct stats sum;
+
+	crew_stats(&r->crew, &sum);
+	stats_log(&sum);
+}
+
 static void control_wait(struct router *r, const sigset_t *signals)
 {
 	bool draining = false;
 
-	while (!worker_ended(&r->worker)) {
+	while (!crew_ended(&r->crew)) {
 		const struct timespec tick = { .tv_nsec = 50000000 };
 		const struct timespec expiry = { .tv_sec = EXPIRY_EVERY_S };
 		int sig = sigtimedwait(signals, NULL, draining ? &tick : &expiry);
@@ -258,13 +265,13 @@ static void control_wait(struct router *r, const sigset_t *signals)
 		else if (sig == SIGHUP)
 			control_reload(r);
 		else if (sig == SIGUSR1)
-			stats_log(&r->worker.stats);
+			control_stats(r);
 		else if (sig == SIGTERM || sig == SIGINT) {
 			LOG(LOG_INFO, "stopping",
 				draining ? "told twice: stopping at once"
 					 : "draining streams (--drain-ms)");
-			tell(r,
-				(struct control){
+			crew_tell(&r->crew,
+				&(struct control){
 					.what = draining ? CONTROL_ABORT : CONTROL_DRAIN });
 			draining = true;
 		}
@@ -303,19 +310,22 @@ static int router_run(struct router *r, const sigset_t *signals)
 {
 	const struct config *c = r->config;
 	int code = EX_UNAVAILABLE;
+	struct stats sum;
 
 	if (!may_listen(c)) {
-		hosting_release(r->hosting); /* the worker's */
+		for (unsigned i = 0; i < c->workers; i++)
+			hosting_release(r->hosting); /* theirs */
 		return code;
 	}
-	if (!worker_start(&r->worker, 0, c, &r->rules, r->secrets, r->pins, r->hosting, &code))
+	if (!crew_start(&r->crew, c, &r->rules, r->secrets, r->hosting, &code))
 		return code;
 	LOG(LOG_INFO, "started", "the router is up", LF_STR("name", c->name),
 		LF_INT("domains", registry_hosts(r->hosting->registry)));
 	warn_hosting(c, r->hosting->registry);
 	warn_expiring(r);
 	control_wait(r, signals);
-	worker_join(&r->worker);
+	crew_join(&r->crew, &sum);
+	stats_log(&sum);
 	LOG(LOG_INFO, "stopped", "the router has ended");
 	return 0;
 }
@@ -336,8 +346,7 @@ int control_run(const struct config *c)
 	raise_descriptors(c);
 	rules_from_config(r);
 	r->secrets = load_secrets(c->secret_file, why);
-	r->hosting = r->secrets ? hosting_load(c, 2, why) : NULL;
-	r->pins = pins_new(clock_ms());
+	r->hosting = r->secrets ? hosting_load(c, hosting_users(r), why) : NULL;
 	if (r->hosting)
 		code = router_run(r, &signals);
 	else
@@ -345,7 +354,6 @@ int control_run(const struct config *c)
 	hosting_release(r->hosting);
 	if (r->secrets)
 		secrets_free(r->secrets);
-	pins_free(r->pins);
 	mem_free(r->own);
 	mem_free(r);
 	return code;

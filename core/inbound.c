@@ -359,7 +359,7 @@ static bool inbound_start(struct inbound *in, struct worker *w, struct conn *c)
 		pairs_free(in->pairs);
 		return false;
 	}
-	rand_stream_id(in->asker.id);
+	crew_stream_id(w->number, in->asker.id);
 	in->asker.source = *conn_peer(c);
 	asker_init(&in->asker, in);
 	conn_set_queue_max(c, LIMIT_ANSWERS_UNPROVEN);

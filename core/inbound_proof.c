@@ -218,7 +218,7 @@ static bool forget(struct inbound *in)
 	in->pairs = fresh;
 	in->sasl = (struct sasl){ .state = SASL_IDLE };
 	in->strict_close = false;
-	rand_stream_id(in->asker.id);
+	crew_stream_id(in->s.w->number, in->asker.id);
 	return true;
 }
 
@@ -299,7 +299,7 @@ static void sasl_succeeded(struct inbound *in, const struct sasl_verdict *v)
 		in->from = mem_try_text(v->domain.text, v->domain.len);
 	STATS_INC(&in->s.w->stats, sasl_accepted);
 	claims_proven(in, domain_span(&v->domain), span_str(in->to));
-	rand_stream_id(in->asker.id);
+	crew_stream_id(in->s.w->number, in->asker.id);
 	stream_restart(&in->s);
 	stream_set_timer(&in->s, TIMEOUT_HEADER_MS);
 }

@@ -3,7 +3,9 @@
 
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/channel.h"
 #include "core/component.h"
+#include "core/crew.h"
 #include "core/router.h"
 #include "core/stanza.h"
 #include "core/worker.h"
@@ -18,11 +20,13 @@ struct parked {
 struct route {
 	struct list link; /* in routes->all */
 	struct worker *w;
+	struct channel *far; /* NULL: its home is here */
 	struct component *component; /* NULL: down */
 	struct list parked; /* struct parked, oldest first */
 	struct list returned; /* from a link that died: older than all of parked */
 	size_t parked_bytes;
 	struct list waiters; /* struct route_waiter */
+	struct list holding; /* struct inlet, whose credit is held back */
 	struct list roomy; /* in routes->roomy while waiters may be woken */
 	bool full; /* the link has refused since it last had room */
 	struct timer expiry;
@@ -100,14 +104,20 @@ static struct route *route_new(struct routes *rs, const char *name)
 {
 	size_t n = strlen(name) + 1;
 	struct route *r = mem_try_zalloc(sizeof(*r) + n);
+	unsigned home = crew_home(rs->w->crew, span_str(name));
 
-	if (!r)
+	if (r && home != rs->w->number)
+		r->far = channel_open(rs->w->channels, home, name, r);
+	if (!r || (home != rs->w->number && !r->far)) {
+		mem_free(r);
 		return NULL;
+	}
 	r->w = rs->w;
 	list_init(&r->parked);
 	list_init(&r->returned);
 	list_init(&r->waiters);
 	list_init(&r->roomy);
+	list_init(&r->holding);
 	timer_init(&r->expiry, route_expire);
 	memcpy(r->name, name, n);
 	list_add_tail(&rs->all, &r->link);
@@ -130,6 +140,8 @@ static void route_free(struct route *r)
 	BUG_ON(r->component);
 	route_return_parked(r, true, r->w->now);
 	route_wake(r, false);
+	inlets_release(&r->holding);
+	channel_close(r->far);
 	timer_stop(&r->expiry);
 	for (unsigned i = 0; i < r->w->routes->n_backends; i++)
 		if (r->w->routes->by_backend[i] == r)
@@ -274,14 +286,23 @@ void route_repark(struct route *r, struct span stanza)
 			"no memory to keep the stanza");
 }
 
-static void route_count(struct route *r, const struct span *pieces, unsigned n)
+static void route_count(struct route *r, const struct span *pieces, unsigned n, unsigned stanzas)
 {
 	size_t bytes = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		bytes += pieces[i].n;
-	STATS_INC(&r->w->stats, stanzas_out);
+	STATS_ADD(&r->w->stats, stanzas_out, stanzas);
 	STATS_ADD(&r->w->stats, bytes_routed, bytes);
+}
+
+static enum route_result route_far(struct route *r, const struct span *pieces, unsigned n,
+	bool overshoot, bool *full)
+{
+	*full = r->full = channel_full(r->far);
+	if (*full && !overshoot)
+		return ROUTE_FULL;
+	return channel_write(r->far, pieces, n) ? ROUTE_SENT : ROUTE_FULL;
 }
 
 enum route_result route_stanza(struct route *r, const struct span *pieces, unsigned n,
@@ -289,6 +310,8 @@ enum route_result route_stanza(struct route *r, const struct span *pieces, unsig
 {
 	bool sent;
 
+	if (r->far)
+		return route_far(r, pieces, n, overshoot, full);
 	*full = false;
 	if (!r->component || !component_open(r->component))
 		return route_park(r, &r->parked, pieces, n) ? ROUTE_PARKED : ROUTE_FULL;
@@ -299,8 +322,47 @@ enum route_result route_stanza(struct route *r, const struct span *pieces, unsig
 	}
 	if (!sent)
 		return ROUTE_FULL;
-	route_count(r, pieces, n);
+	route_count(r, pieces, n, 1);
 	return ROUTE_SENT;
+}
+
+bool route_is_far(const struct route *r)
+{
+	return r->far != NULL;
+}
+
+static void route_take_one(void *ctx, const struct frame *f)
+{
+	struct route *r = ctx;
+	struct span stanza = span_of(f->p, f->len);
+	bool full;
+
+	if (route_stanza(r, &stanza, 1, true, &full) == ROUTE_FULL)
+		router_return(r->w, stanza, STANZA_RESOURCE_CONSTRAINT,
+			"too much is waiting for this domain");
+}
+
+/* As a whole where it can be. It was within the channel's credit: a full queue takes it too. */
+bool route_take(struct route *r, struct span run, unsigned stanzas)
+{
+	bool open = r->component && component_open(r->component);
+
+	if (open && component_write(r->component, &run, 1, false)) {
+		route_count(r, &run, 1, stanzas);
+		return true;
+	}
+	if (open && component_write(r->component, &run, 1, true)) {
+		route_count(r, &run, 1, stanzas);
+		r->full = true;
+		return false;
+	}
+	router_each_stanza(r->w, run, route_take_one, r);
+	return true;
+}
+
+void route_hold(struct route *r, struct list *holding)
+{
+	list_add_tail(&r->holding, holding);
 }
 
 void route_up(struct route *r, struct component *link)
@@ -312,7 +374,7 @@ void route_up(struct route *r, struct component *link)
 		struct span s = span_of(p->bytes, p->len);
 
 		if (component_write(link, &s, 1, true))
-			route_count(r, &s, 1);
+			route_count(r, &s, 1, 1);
 		else
 			router_return(r->w, s, STANZA_RESOURCE_CONSTRAINT,
 				"no memory to queue the stanza");
@@ -339,6 +401,7 @@ void route_wait(struct route *r, struct route_waiter *waiter)
 void route_room(struct route *r)
 {
 	r->full = false;
+	inlets_release(&r->holding);
 	list_del(&r->roomy);
 	list_add_tail(&r->w->routes->roomy, &r->roomy);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where stanzas for hosted domains go: one route per backend, with the link to it
- * while it is up. While it is down stanzas are parked, in order, at most
+ * Where stanzas for hosted domains go: one route per backend. At the backend's home
+ * (core/crew.h) it has the link while that is up; at the other workers it is a
+ * channel to there (core/channel.h), and what follows is the home's business. While it is down stanzas are parked, in order, at most
  * --queue-bytes of them and LIMIT_PARK_MS long; what does not fit or waits too
  * long goes back to its sender. Routes are named like the backend and survive a
  * reload that keeps it. Owner thread only.
@@ -65,7 +66,16 @@ struct route_waiter {
 };
 
 void route_wait(struct route *r, struct route_waiter *w);
-/* The link's queue has room. */
+/* The link's queue, or the channel, has room. */
 void route_room(struct route *r);
+
+/* Is its home elsewhere? */
+bool route_is_far(const struct route *r);
+
+/* Stanzas that came over a channel, in one piece with SCAN_PAD readable bytes behind it: sent,
+ * parked, or returned to their senders. False: the link's queue is full. */
+bool route_take(struct route *r, struct span run, unsigned stanzas);
+/* The inlet's credit is given when there is room again, or the link is down. */
+void route_hold(struct route *r, struct list *holding);
 
 #endif

@@ -25,7 +25,9 @@ static void bounce_to_backend(struct worker *w, const struct backend *b, struct 
 	bool full;
 
 	/* While we drain nobody will log in any more: what is not sent now never is. */
-	if (r && (!w->draining || (route_link(r) && component_open(route_link(r)))) &&
+	if (r &&
+		(!w->draining || route_is_far(r) ||
+			(route_link(r) && component_open(route_link(r)))) &&
 		route_stanza(r, &bounce, 1, false, &full) != ROUTE_FULL)
 		STATS_INC(&w->stats, bounced);
 	else

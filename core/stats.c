@@ -13,6 +13,14 @@ static void field_add(struct log_field *fields, size_t *n, const char *name, uin
 		fields[(*n)++] = LF_INT(name, value);
 }
 
+void stats_add(struct stats *sum, const struct stats *s)
+{
+#define STATS_FIELD(name, text)                                                                    \
+	stats_bump(&sum->name, atomic_load_explicit(&s->name, memory_order_relaxed));
+	STATS_TABLE(STATS_FIELD)
+#undef STATS_FIELD
+}
+
 void stats_log(const struct stats *s)
 {
 	static struct log_site site;

@@ -77,6 +77,8 @@ static inline void stats_bump(_Atomic uint64_t *c, uint64_t n)
 #define STATS_ADD(stats, field, n) stats_bump(&(stats)->field, (n))
 #define STATS_INC(stats, field) stats_bump(&(stats)->field, 1)
 
+/* Any thread: adds the counters of a worker to a sum that nobody else has. */
+void stats_add(struct stats *sum, const struct stats *s);
 /* Any thread: one log event with all counters that are not zero. */
 void stats_log(const struct stats *s);
 

@@ -33,6 +33,7 @@ bool stream_init(struct stream *s, struct worker *w, struct conn *conn,
 	s->ops = ops;
 	s->max_element = max_element;
 	s->securing = NULL;
+	s->leaving = false;
 	s->scan = scan_new(max_element);
 	if (!s->scan)
 		return false;
@@ -215,7 +216,9 @@ static void stream_header(struct stream *s, const struct frame *f)
 		return;
 	}
 	s->state = STREAM_OPEN;
+	s->opening = span_of(f->p, f->len);
 	s->ops->header(s, e);
+	s->opening = SPAN_NONE;
 }
 
 static void stream_peer_ended(struct stream *s)
@@ -248,7 +251,7 @@ static bool stream_item(struct stream *s, enum scan_result r, const struct frame
 	case SCAN_MORE:
 		break;
 	}
-	return s->state < STREAM_GONE && !s->paused && !s->securing;
+	return s->state < STREAM_GONE && !s->paused && !s->securing && !s->leaving;
 }
 
 /* Its element would have to be kept for longer than there is room for: nothing more is read. */
@@ -375,6 +378,23 @@ static void stream_secure_begin(struct stream *s, size_t rest)
 	stream_restart(s);
 }
 
+/* -- another worker -- */
+
+void stream_hand_over(struct stream *s)
+{
+	if (s->state < STREAM_ENDING)
+		s->leaving = true;
+}
+
+/* rest: behind what is in the carry buffer. */
+static void stream_leave_for(struct stream *s, const char *rest, size_t n)
+{
+	if (n > 0 && s->carry.n > 0 && !stream_carry(s, rest, n))
+		return;
+	s->state = STREAM_GONE;
+	s->ops->leave(s, s->carry.n > 0 ? span_of(s->carry.p, s->carry.n) : span_of(rest, n));
+}
+
 static void stream_on_secured(struct conn *c)
 {
 	struct stream *s = conn_user(c);
@@ -408,6 +428,11 @@ static void stream_feed(struct stream *s, const char *p, size_t n)
 		s->feeding = false;
 		return;
 	}
+	if (s->leaving) {
+		stream_leave_for(s, p + used, n - used);
+		s->feeding = false;
+		return;
+	}
 	/* After an error of the scanner nothing can follow; otherwise what is left is wanted. */
 	if (s->state < STREAM_GONE && scan_error(s->scan) == SCAN_E_NONE && used < n)
 		(void)stream_carry(s, p + used, n - used);
@@ -420,6 +445,11 @@ static void stream_on_input(struct conn *c, char *p, size_t n)
 
 	s->last_input = s->w->now;
 	stream_feed(s, p, n);
+}
+
+void stream_take_over(struct stream *s, struct span input)
+{
+	stream_feed(s, input.p, input.n);
 }
 
 void stream_pause(struct stream *s)

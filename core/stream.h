@@ -39,6 +39,9 @@ struct stream_ops {
 	void (*frame)(struct stream *s, const struct frame *f);
 	/* Sends our header if it was not sent yet: a stream error must not come before it. */
 	void (*open)(struct stream *s);
+	/* After stream_hand_over: what was received behind the element that brought it about; then comes
+	 * `closed`. NULL for kinds that never call it. */
+	void (*leave)(struct stream *s, struct span rest);
 	/* TLS is up, and nothing of what was said before it holds any more (rule 1.5); NULL for kinds
 	 * that never call stream_secure. */
 	void (*secured)(struct stream *s);
@@ -65,6 +68,8 @@ struct stream {
 	struct list link; /* in the worker's list of streams */
 	struct tls *securing; /* TLS begins with the next byte of input ... */
 	struct span last_words; /* ... after these; static text */
+	struct span opening; /* the peer's header as it came, during ops->header */
+	bool leaving; /* for another worker, behind the element that is being handled */
 	uint32_t max_element; /* octets; a stranger's, until stream_prove() */
 	uint64_t serial; /* never reused */
 	uint64_t last_input; /* ms */
@@ -119,6 +124,14 @@ void stream_restart(struct stream *s);
  * ends the connection without another word. Then ops->secured, once the handshake is done.
  */
 void stream_secure(struct stream *s, struct span words, struct tls *t);
+
+/*
+ * From ops->header: the connection goes to another worker. Not a byte of ours was sent on it, and it
+ * is in the clear. Then come ops->leave, where the socket is to be taken (conn_give), and ops->closed.
+ */
+void stream_hand_over(struct stream *s);
+/* To be called once on a new stream, for input that another worker has received. */
+void stream_take_over(struct stream *s, struct span input);
 
 /* The kind's timer. Once the stream has ended the timer is the closing's, and these do nothing. */
 void stream_set_timer(struct stream *s, uint64_t ms_from_now);

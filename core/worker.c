@@ -3,6 +3,7 @@
 
 #include <sysexits.h>
 
+#include "core/authcall.h"
 #include "core/authlink.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
@@ -23,47 +24,6 @@ static const struct resolve_service xmpp_service = {
 	.label = "_xmpp-server._tcp",
 	.direct_label = "_xmpps-server._tcp",
 	.port = 5269,
-};
-
-/* -- verification: the verifier asks, resolver and authlink do -- */
-
-static void worker_resolve(void *ctx, struct span domain, uint64_t cookie)
-{
-	struct worker *w = ctx;
-
-	resolve_start(w->resolver, domain, cookie, w->now);
-}
-
-static enum verify_resolution resolution_of(enum resolve_status status)
-{
-	switch (status) {
-	case RESOLVE_FOUND:
-		return RESOLUTION_FOUND;
-	case RESOLVE_NO_SERVICE:
-		return RESOLUTION_NONE;
-	case RESOLVE_FORBIDDEN:
-		return RESOLUTION_FORBIDDEN;
-	case RESOLVE_DIRECT_ONLY:
-		return RESOLUTION_DIRECT_ONLY;
-	case RESOLVE_FAILED:
-		break;
-	}
-	return RESOLUTION_FAILED;
-}
-
-static void worker_resolved(void *ctx, uint64_t cookie, const struct resolve_answer *a)
-{
-	struct worker *w = ctx;
-
-	verifier_resolved(w->verifier, cookie, resolution_of(a->status), a->places, a->n, w->now);
-}
-
-static const struct verify_ops verify_ops = {
-	.resolve = worker_resolve,
-	.dial = authlink_dial,
-	.ask = authlink_ask,
-	.hang_up = authlink_hang_up,
-	.done = claims_done,
 };
 
 /* -- messages of the control thread -- */
@@ -94,36 +54,89 @@ static void worker_new_hosting(struct worker *w, struct hosting *h)
 	w->hosting = h;
 	routes_reload(w->routes, old->registry);
 	hosting_release(old);
-	STATS_INC(&w->stats, reloads);
+	if (w->number == 0)
+		STATS_INC(&w->stats, reloads);
+}
+
+/* Once for each phase, to all workers, itself included. */
+static void worker_phase(struct worker *w, enum drain_phase phase)
+{
+	if (w->phase >= phase)
+		return;
+	w->phase = phase;
+	for (unsigned to = 0; to < w->crew->n; to++) {
+		enum drain_phase *post = mesh_write(w->port, to, POST_PHASE, sizeof(*post));
+
+		if (post)
+			*post = phase;
+		else
+			LOG(LOG_ERROR, "worker-unheard", "no memory to tell another worker",
+				LF_INT("worker", to));
+	}
+}
+
+static bool all_workers(const struct worker *w, enum drain_phase phase)
+{
+	return w->in_phase[phase] == w->crew->n;
 }
 
 /* Strangers first: what they still send must find its backends. */
 static void worker_drain(struct worker *w)
 {
+	if (w->draining)
+		return;
 	w->draining = true;
 	w->drain_until = w->now + w->config->drain_ms;
 	w->links_until = w->now + w->config->drain_ms / 2;
 	listeners_stop(w->listeners);
-	/* Before the streams to authorities: the loss of one would be answered as a failed pair. */
 	list_each(l, &w->streams) if (inbound_of(container_of(l, struct stream, link)))
 		stream_shut_down(container_of(l, struct stream, link), going_down);
-	list_each(l, &w->streams) if (!component_of(container_of(l, struct stream, link)))
-		stream_end(container_of(l, struct stream, link), going_down);
+	worker_phase(w, DRAIN_BEGUN);
 }
 
-/* True when all streams are gone, or time is up. Backends keep their links while a peer may still
- * send stanzas for them, at most for half of the time: they too want an orderly end. */
+static bool worker_has_strangers(const struct worker *w)
+{
+	list_each(l, &w->streams) if (inbound_of(container_of(l, struct stream, link))) return true;
+	return false;
+}
+
+/* To authorities. While a claim is open anywhere, the loss of one would be answered as a failed
+ * pair. */
+static void worker_end_questions(struct worker *w)
+{
+	list_each(l, &w->streams)
+	{
+		struct stream *s = container_of(l, struct stream, link);
+
+		if (!component_of(s) && !inbound_of(s))
+			stream_end(s, going_down);
+	}
+}
+
+static void worker_end_links(struct worker *w)
+{
+	routes_return_parked(w->routes);
+	list_each(l, &w->streams) if (component_of(container_of(l, struct stream, link)))
+		stream_shut_down(container_of(l, struct stream, link), going_down);
+}
+
+/*
+ * True when all streams of all workers are gone, or time is up. Backends keep their links while a
+ * peer may still send stanzas for them, at most for half of the time: they too want an orderly end.
+ */
 static bool worker_drained(struct worker *w)
 {
-	bool others = false;
+	bool late = w->now >= w->links_until;
 
-	list_each(l, &w->streams) others |= !component_of(container_of(l, struct stream, link));
-	if (!others || w->now >= w->links_until) {
-		routes_return_parked(w->routes);
-		list_each(l, &w->streams)
-			stream_shut_down(container_of(l, struct stream, link), going_down);
-	}
-	return conns_count(w->conns) == 0 || w->now >= w->drain_until;
+	if (all_workers(w, DRAIN_BEGUN) || late)
+		worker_end_questions(w);
+	if (!worker_has_strangers(w))
+		worker_phase(w, DRAIN_QUIET);
+	if (all_workers(w, DRAIN_QUIET) || late)
+		worker_end_links(w);
+	if ((all_workers(w, DRAIN_QUIET) || late) && conns_count(w->conns) == 0)
+		worker_phase(w, DRAIN_LEFT);
+	return all_workers(w, DRAIN_LEFT) || w->now >= w->drain_until;
 }
 
 static void worker_inbox(struct worker *w)
@@ -136,7 +149,8 @@ static void worker_inbox(struct worker *w)
 			worker_new_hosting(w, c->hosting);
 			break;
 		case CONTROL_REFUSED:
-			STATS_INC(&w->stats, reloads_failed);
+			if (w->number == 0)
+				STATS_INC(&w->stats, reloads_failed);
 			break;
 		case CONTROL_DRAIN:
 			worker_drain(w);
@@ -150,6 +164,40 @@ static void worker_inbox(struct worker *w)
 	}
 }
 
+/* -- messages of other workers -- */
+
+static void worker_record(void *ctx, unsigned from, unsigned kind, const char *p, size_t n)
+{
+	struct worker *w = ctx;
+
+	switch ((enum post)kind) {
+	case POST_CHANNEL:
+	case POST_CHANNEL_END:
+	case POST_RUN:
+	case POST_CREDIT:
+		channels_record(w->channels, from, (enum post)kind, p, n);
+		break;
+	case POST_COMPONENT:
+		component_arrive(w, p, n);
+		break;
+	case POST_RESOLVE:
+	case POST_RESOLVED:
+	case POST_LINK:
+	case POST_ANSWER:
+		authcalls_record(w->authcalls, from, (enum post)kind, p, n);
+		break;
+	case POST_DIAL:
+	case POST_ASK:
+	case POST_HANG_UP:
+	case POST_STRAY:
+		authlinks_record(w->authlinks, from, (enum post)kind, p);
+		break;
+	case POST_PHASE:
+		w->in_phase[*(const enum drain_phase *)(const void *)p]++;
+		break;
+	}
+}
+
 /* -- the loop -- */
 
 /* Called before each completion: the first comes after a wait, so the time is read again. */
@@ -158,7 +206,7 @@ static bool worker_turn_full(void *ctx)
 	struct worker *w = ctx;
 
 	w->now = clock_ms();
-	return conns_turn_bytes(w->conns) >= LIMIT_TURN_BYTES;
+	return conns_turn_bytes(w->conns) >= LIMIT_TURN_BYTES || mesh_starved(w->port);
 }
 
 static uint32_t worker_sleep(const struct worker *w)
@@ -167,7 +215,7 @@ static uint32_t worker_sleep(const struct worker *w)
 
 	if (uring_pending(w->ring) || conns_dirty(w->conns) || dns_busy(w->dns) ||
 		resolver_busy(w->resolver) || !list_empty(&w->resumable) ||
-		routes_busy(w->routes) || spsc_nonempty(w->inbox))
+		routes_busy(w->routes) || spsc_nonempty(w->inbox) || mesh_busy(w->port))
 		return 0;
 	wait = timer_wheel_next(w->wheel, w->now, w->draining ? 50 : MAX_SLEEP_MS);
 	return verifier_next(w->verifier, w->now, wait);
@@ -181,10 +229,27 @@ static void worker_tickets(struct worker *w)
 	w->tickets_due = w->now + TICKETS_EVERY_MS;
 }
 
+/* The one system call of a turn. */
+static void worker_enter(struct worker *w)
+{
+	uint32_t wait = worker_sleep(w);
+
+	if (wait == 0) {
+		uring_turn(w->ring, 0, LIMIT_TURN_COMPLETIONS, worker_turn_full, w);
+		return;
+	}
+	if (!mesh_sleep(w->port))
+		wait = 0;
+	uring_turn(w->ring, wait, LIMIT_TURN_COMPLETIONS, worker_turn_full, w);
+	mesh_awake(w->port);
+}
+
 static void worker_loop(struct worker *w)
 {
 	for (;;) {
 		worker_inbox(w);
+		mesh_turn(w->port, LIMIT_TURN_BYTES);
+		channels_turn(w->channels);
 		timer_wheel_run(w->wheel, w->now);
 		worker_tickets(w);
 		dns_turn(w->dns, w->now);
@@ -195,7 +260,8 @@ static void worker_loop(struct worker *w)
 		if (w->draining && worker_drained(w))
 			break;
 		conns_flush(w->conns, w->now);
-		uring_turn(w->ring, worker_sleep(w), LIMIT_TURN_COMPLETIONS, worker_turn_full, w);
+		mesh_publish(w->port);
+		worker_enter(w);
 		atomic_store_explicit(&w->stats.accepts_failed, listeners_failed(w->listeners),
 			memory_order_relaxed);
 		keyring_count(w->keyring, &w->stats);
@@ -205,17 +271,21 @@ static void worker_loop(struct worker *w)
 
 /* -- start and end -- */
 
+/* Port 0 is a free one, which the first worker finds for all. */
 static bool worker_listen(struct worker *w, const struct addr *at, unsigned n, listen_fn *fn,
 	const char *flag)
 {
+	const struct worker *first = &w->crew->workers[0];
+
 	for (unsigned i = 0; i < n; i++) {
+		const struct addr *here = w == first ? &at[i] : &first->bound[w->n_bound];
 		char text[ADDR_TEXT];
 		struct listener *l;
 		struct addr bound;
 		int err = 0;
 
-		l = listener_open(w->listeners, &at[i], fn, w, &err);
-		addr_format(&at[i], text);
+		l = listener_open(w->listeners, here, fn, w, &err);
+		addr_format(here, text);
 		if (!l) {
 			fprintf(stderr, "sluice: cannot listen on %s (%s): %s\n", text, flag,
 				strerror(-err));
@@ -223,7 +293,10 @@ static bool worker_listen(struct worker *w, const struct addr *at, unsigned n, l
 			return false;
 		}
 		bound = listener_addr(l);
+		w->bound[w->n_bound++] = bound;
 		addr_format(&bound, text);
+		if (w != first)
+			continue;
 		LOG(LOG_INFO, "listening", "accepting connections", LF_STR("on", text),
 			LF_STR("flag", flag));
 	}
@@ -233,8 +306,11 @@ static bool worker_listen(struct worker *w, const struct addr *at, unsigned n, l
 static bool worker_open(struct worker *w)
 {
 	const struct config *c = w->config;
-	const struct conns_opts conns = { .max = (unsigned)c->max_conns,
-		.mem_budget = c->mem_budget - c->mem_budget / 4 };
+	const uint64_t budget = c->mem_budget / c->workers;
+	const struct conns_opts conns = {
+		.max = (unsigned)((c->max_conns + c->workers - 1) / c->workers),
+		.mem_budget = budget - budget / 4,
+	};
 	const struct dns_opts dns = { .servers = c->dns, .n_servers = c->n_dns };
 	const char *why = NULL;
 	int err = 0;
@@ -245,7 +321,11 @@ static bool worker_open(struct worker *w)
 		return false;
 	}
 	w->wheel = timer_wheel_new(w->now);
-	carries_init(&w->carries, c->mem_budget / 4);
+	carries_init(&w->carries, budget / 4);
+	w->port = mesh_open(w->crew->mesh, w->number, w->ring, worker_record, w);
+	w->channels = channels_new(w);
+	w->bound = mem_array(c->n_listen + c->n_listen_tls + c->n_component_listen + 1,
+		sizeof(*w->bound));
 	w->conns = conns_new(w->ring, w->wheel, &conns, &err);
 	if (!w->conns) {
 		fprintf(stderr, "sluice: cannot set up receive buffers: %s\n", strerror(-err));
@@ -258,14 +338,15 @@ static bool worker_open(struct worker *w)
 		w->exit_code = EX_OSERR;
 		return false;
 	}
-	w->resolver = resolver_new(w->dns, &xmpp_service, w->rules, worker_resolved, w);
-	w->verifier = verifier_new(&verify_ops, w);
+	w->resolver = resolver_new(w->dns, &xmpp_service, w->rules, authcalls_resolved, w);
+	w->verifier = verifier_new(&authcall_ops, w);
+	w->authcalls = authcalls_new(w);
+	w->authlinks = authlinks_new(w);
 	w->authority = authority_new();
 	w->elements = element_parser_new();
 	w->routes = routes_new(w);
 	w->unauthenticated = ipcount_new();
 	w->listeners = listeners_new(w->ring, w->wheel);
-	w->tickets = tls_tickets_new();
 	if (!worker_keyring(w, w->hosting, &why)) {
 		fprintf(stderr, "sluice: cannot set up TLS: %s\n", why);
 		w->exit_code = EX_CONFIG;
@@ -290,22 +371,25 @@ static void worker_abort_streams(struct worker *w)
 	}
 }
 
+/* All but the ring, by which others may still wake it. */
 static void worker_close(struct worker *w)
 {
-	struct uring *ring;
-
 	if (w->conns)
 		worker_abort_streams(w);
 	if (w->listeners)
 		listeners_free(w->listeners);
 	if (w->verifier)
 		verifier_free(w->verifier);
+	authcalls_free(w->authcalls);
+	authlinks_free(w->authlinks);
 	if (w->resolver)
 		resolver_free(w->resolver);
 	if (w->dns)
 		dns_free(w->dns);
 	if (w->routes)
 		routes_free(w->routes);
+	channels_free(w->channels);
+	mesh_close(w->port);
 	if (w->authority)
 		authority_free(w->authority);
 	if (w->elements)
@@ -315,15 +399,8 @@ static void worker_close(struct worker *w)
 	if (w->conns)
 		conns_free(w->conns);
 	keyring_free(w->keyring);
-	tls_tickets_free(w->tickets);
 	if (w->wheel)
 		timer_wheel_free(w->wheel);
-	pthread_mutex_lock(&w->lock);
-	ring = w->ring;
-	w->ring = NULL; /* from here on nobody is told anything */
-	pthread_mutex_unlock(&w->lock);
-	if (ring)
-		uring_close(ring);
 }
 
 static void worker_report(struct worker *w, enum worker_start how)
@@ -345,7 +422,6 @@ static void *worker_main(void *arg)
 		worker_report(w, WORKER_RUNNING);
 		worker_loop(w);
 		worker_close(w);
-		stats_log(&w->stats);
 	} else {
 		worker_close(w);
 		worker_report(w, WORKER_REFUSED);
@@ -354,26 +430,29 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-bool worker_start(struct worker *w, unsigned number, const struct config *config,
-	const struct resolve_rules *rules, const struct secrets *secrets, struct pins *pins,
-	struct hosting *hosting, int *exit_code)
+void worker_init(struct worker *w, struct crew *crew, unsigned number, struct hosting *hosting)
 {
-	enum worker_start how;
-
-	memset(w, 0, sizeof(*w));
+	w->crew = crew;
 	w->number = number;
-	w->config = config;
-	w->rules = rules;
-	w->secrets = secrets;
-	w->pins = pins;
+	w->config = crew->config;
+	w->rules = crew->rules;
+	w->secrets = crew->secrets;
+	w->pins = crew->pins;
+	w->tickets = crew->tickets;
 	w->hosting = hosting;
 	w->route_gen = 1;
-	canary_init(&w->canary, config->xml_check);
+	canary_init(&w->canary, w->config->xml_check);
 	list_init(&w->streams);
 	list_init(&w->resumable);
 	w->inbox = spsc_new(INBOX_MESSAGES, sizeof(struct control));
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->started, NULL);
+}
+
+bool worker_start(struct worker *w, int *exit_code)
+{
+	enum worker_start how;
+
 	if (pthread_create(&w->thread, NULL, worker_main, w) != 0) {
 		fprintf(stderr, "sluice: cannot start a thread: %s\n", strerror(errno));
 		*exit_code = EX_OSERR;
@@ -393,29 +472,31 @@ bool worker_start(struct worker *w, unsigned number, const struct config *config
 
 bool worker_tell(struct worker *w, const struct control *c)
 {
-	struct control *slot = NULL;
-	bool gone;
+	struct control *slot;
 
-	pthread_mutex_lock(&w->lock);
-	gone = !w->ring;
-	if (!gone)
-		slot = spsc_reserve(w->inbox);
-	if (slot) {
-		*slot = *c;
-		(void)spsc_publish(w->inbox);
-		uring_wake(w->ring);
+	if (worker_ended(w)) {
+		if (c->what == CONTROL_HOSTING)
+			hosting_release(c->hosting);
+		return true;
 	}
-	pthread_mutex_unlock(&w->lock);
-	if (gone && c->what == CONTROL_HOSTING)
-		hosting_release(c->hosting);
-	return gone || slot;
+	slot = spsc_reserve(w->inbox);
+	if (!slot)
+		return false;
+	*slot = *c;
+	(void)spsc_publish(w->inbox);
+	uring_wake(w->ring);
+	return true;
 }
 
 void worker_join(struct worker *w)
 {
+	pthread_join(w->thread, NULL);
+}
+
+void worker_free(struct worker *w)
+{
 	const struct control *c;
 
-	pthread_join(w->thread, NULL);
 	while ((c = spsc_peek(w->inbox))) { /* told, and not heard any more */
 		if (c->what == CONTROL_HOSTING)
 			hosting_release(c->hosting);
@@ -423,6 +504,9 @@ void worker_join(struct worker *w)
 	}
 	hosting_release(w->hosting);
 	spsc_free(w->inbox);
+	if (w->ring)
+		uring_close(w->ring);
+	mem_free(w->bound);
 	pthread_cond_destroy(&w->started);
 	pthread_mutex_destroy(&w->lock);
 }

@@ -2,7 +2,11 @@
 /*
  * A worker: one thread with one ring, and all that belongs to it. Nothing in it
  * is touched by another thread but `stats` (read), the control ring (written by
- * the control thread) and the ring's wake-up.
+ * the control thread) and the ring's wake-up. What workers have to say to each
+ * other goes over the mesh.
+ *
+ * Life: worker_init, worker_start, worker_join, worker_free, all by the control
+ * thread. Others may wake it until worker_free.
  */
 #ifndef SLUICE_CORE_WORKER_H
 #define SLUICE_CORE_WORKER_H
@@ -14,7 +18,9 @@
 #include "core/bounce.h"
 #include "core/canary.h"
 #include "core/carry.h"
+#include "core/channel.h"
 #include "core/config.h"
+#include "core/crew.h"
 #include "core/hosting.h"
 #include "core/ipcount.h"
 #include "core/pins.h"
@@ -36,27 +42,41 @@ struct control {
 
 enum worker_start { WORKER_STARTING, WORKER_RUNNING, WORKER_REFUSED };
 
+/* Of a worker that stops; the others must know, for they share its links and its questions. */
+enum drain_phase {
+	DRAIN_NOT,
+	DRAIN_BEGUN, /* strangers were told, and no claim of theirs is open */
+	DRAIN_QUIET, /* nothing from outside will follow */
+	DRAIN_LEFT, /* nothing at all will follow */
+	DRAIN_PHASES,
+};
+
 struct worker {
 	/* what it was given; constant */
+	struct crew *crew;
 	unsigned number;
 	const struct config *config;
 	const struct resolve_rules *rules; /* what may be dialled */
 	const struct secrets *secrets;
 	struct pins *pins; /* shared by all workers */
+	struct tls_tickets *tickets; /* likewise */
 
 	/* what it owns */
 	struct uring *ring;
+	struct mesh_port *port; /* to the other workers */
+	struct channels *channels;
 	struct timer_wheel *wheel;
 	struct conns *conns;
 	struct listeners *listeners;
 	struct dns *dns;
 	struct resolver *resolver;
 	struct verifier *verifier;
+	struct authcalls *authcalls; /* what it has open at the homes of authorities */
+	struct authlinks *authlinks; /* streams to those whose home is here */
 	struct authority *authority;
 	struct element_parser *elements;
 	struct canary canary; /* --xml-check */
 	struct keyring *keyring; /* NULL: no TLS */
-	struct tls_tickets *tickets;
 	uint64_t tickets_due; /* ms; their keys are looked at from time to time */
 	struct routes *routes;
 	struct ipcount *unauthenticated; /* inbound streams per source address */
@@ -73,29 +93,31 @@ struct worker {
 
 	/* drain */
 	bool draining;
+	enum drain_phase phase; /* told the others so */
+	unsigned in_phase[DRAIN_PHASES]; /* how many workers have come so far, this one included */
 	uint64_t drain_until;
 
 	/* the thread, and what the control thread may touch */
 	pthread_t thread;
 	struct spsc *inbox; /* struct control */
-	pthread_mutex_t lock; /* of start, and of ring while others may ring it */
+	pthread_mutex_t lock; /* of start */
 	pthread_cond_t started;
 	enum worker_start start;
 	struct uring_failure refused;
+	struct addr *bound; /* where it listens, in the order of worker_open; then constant */
+	unsigned n_bound;
 	int exit_code; /* WORKER_REFUSED: EX_* */
 	_Atomic bool ended; /* its loop is over */
 };
 
-/*
- * Starts the thread and waits until it listens. hosting: a reference that becomes the worker's.
- * False: it has said on standard error why not; *exit_code is set.
- */
-bool worker_start(struct worker *w, unsigned number, const struct config *config,
-	const struct resolve_rules *rules, const struct secrets *secrets, struct pins *pins,
-	struct hosting *hosting, int *exit_code);
+/* hosting: a reference that becomes the worker's. w is zeroed memory. */
+void worker_init(struct worker *w, struct crew *crew, unsigned number, struct hosting *hosting);
 
-/* Control thread. False when the worker is too far behind: try again. One that has ended is told
- * nothing, which is no failure. */
+/* Starts the thread and waits until it listens, where the first worker does. False: it has said on
+ * standard error why not; *exit_code is set, and there is no thread to join. */
+bool worker_start(struct worker *w, int *exit_code);
+
+/* False when the worker is too far behind: try again. One that has ended does not mind. */
 bool worker_tell(struct worker *w, const struct control *c);
 /* Any thread. Has its loop ended? */
 static inline bool worker_ended(const struct worker *w)
@@ -103,7 +125,7 @@ static inline bool worker_ended(const struct worker *w)
 	return atomic_load_explicit(&w->ended, memory_order_acquire);
 }
 
-/* Control thread. Waits for its end and frees what it owned. */
-void worker_join(struct worker *w);
+void worker_join(struct worker *w); /* waits for the end of its thread */
+void worker_free(struct worker *w); /* nobody will wake it any more */
 
 #endif

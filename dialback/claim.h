@@ -37,6 +37,7 @@ struct claim {
 	struct list member; /* in endpoint->members */
 	struct deadline deadline; /* in the wheel, or in verifier->paused when time does not run */
 	struct table_node asked;
+	uint32_t question; /* its number on the link, while asked */
 	uint32_t left; /* ms of its time, while that does not run */
 	uint8_t state; /* enum claim_state */
 	uint8_t candidate; /* index of the place that is tried */

@@ -169,6 +169,11 @@ const struct place *verify_link_place(const struct verify_link *link)
 	return &link->endpoint->place;
 }
 
+bool verify_link_apart(const struct verify_link *link)
+{
+	return link->endpoint->only_len > 0;
+}
+
 void *verify_link_user(const struct verify_link *link)
 {
 	return link->user;

@@ -37,6 +37,7 @@ struct verify_link {
 	struct list idle; /* in verifier->idle */
 	uint64_t idle_since;
 	uint64_t answers; /* that came over it */
+	uint32_t questions; /* asked on it */
 	uint32_t orphans; /* questions whose claims are gone: their answers are solicited */
 	bool connected;
 	bool up;

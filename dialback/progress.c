@@ -139,8 +139,8 @@ void claim_move(struct verifier *v, struct claim *c, enum claim_state to)
 		[CLAIM_UNDIALLED] = BIT(DIALLING) | BIT(ENDED),
 		[CLAIM_DIALLING] = AT_ENDPOINT | BIT(ENDED),
 		[CLAIM_READY] = AT_ENDPOINT | BIT(ASKED) | BIT(ENDED),
-		/* A question is never sent twice. */
-		[CLAIM_ASKED] = BIT(ENDED),
+		/* A question is never sent twice; one that never went out may be asked again. */
+		[CLAIM_ASKED] = BIT(DIALLING) | BIT(ENDED),
 	};
 #undef AT_ENDPOINT
 #undef BIT

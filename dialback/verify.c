@@ -319,6 +319,8 @@ static void claim_lost_link(struct verifier *v, struct claim *c, const struct lo
 		claim_advance(v, c);
 	} else if (loss->how == LOSS_TLS_REQUIRED) {
 		claim_end(v, c, VERIFY_NOT_ACCEPTABLE);
+	} else if (loss->how == LOSS_OVERLOAD) {
+		claim_end(v, c, VERIFY_OVERLOAD);
 	} else if (loss->how == LOSS_HOST_UNKNOWN && span_eq(claim_from(c), loss->culprit)) {
 		/* Another of its targets may know it, unless this one was asked (T-Q10, T-R7). */
 		if (c->state != CLAIM_ASKED && c->candidate + 1u < c->lookup->n) {
@@ -347,6 +349,23 @@ static void endpoint_lost_link(struct verifier *v, struct endpoint *e, const str
 	/* Some will join e again, which is why they are not looked for there. */
 	while (!list_empty(&lost))
 		claim_lost_link(v, list_first(&lost, struct claim, member), loss);
+}
+
+void verifier_link_sent(struct verifier *v, struct verify_link *link, uint32_t n)
+{
+	list_each_safe(pos, next, &link->asked)
+	{
+		struct claim *c = container_of(pos, struct claim, queue);
+
+		if (c->question < n)
+			continue;
+		if (c->cancelled) {
+			claim_detach(v, c);
+			mem_free(c);
+		} else {
+			claim_move(v, c, CLAIM_DIALLING);
+		}
+	}
 }
 
 void verifier_link_down(struct verifier *v, struct verify_link *link, enum verify_loss how,
@@ -518,6 +537,7 @@ static void turn_asks(struct verifier *v)
 			continue;
 		}
 		v->stats.asked++;
+		c->question = link->questions++;
 		claim_move(v, c, CLAIM_ASKED);
 	}
 }

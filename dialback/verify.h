@@ -163,8 +163,13 @@ enum verify_loss {
 			   * outcome depends on whether any place was connected */
 	LOSS_HOST_UNKNOWN, /* stream error host-unknown or host-gone */
 	LOSS_TLS_REQUIRED, /* it insists on TLS */
+	LOSS_OVERLOAD, /* it could not even be begun, for want of something of ours */
 	LOSS_CLOSED, /* it was up and ended, or failed in another way */
 };
+
+/* Right before verifier_link_down: of all questions asked on the link only the first n were written
+ * to the stream; the others wait for another link, as if they had not been asked. */
+void verifier_link_sent(struct verifier *v, struct verify_link *link, uint32_t n);
 
 /* The stream is gone; so is the link when this returns. */
 void verifier_link_down(struct verifier *v, struct verify_link *link, enum verify_loss loss,
@@ -180,6 +185,8 @@ bool verifier_answer(struct verifier *v, struct verify_link *link, struct span f
 	struct span id, enum verify_answer answer, uint64_t now);
 
 const struct place *verify_link_place(const struct verify_link *link);
+/* Is the stream for one domain only (see above)? Then nobody else may use it. */
+bool verify_link_apart(const struct verify_link *link);
 void *verify_link_user(const struct verify_link *link);
 void verify_link_set_user(struct verify_link *link, void *user);
 

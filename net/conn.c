@@ -107,9 +107,10 @@ static void conn_finish(struct conn *c)
 	conn_tls_end(c);
 	c->ops->closed(c, c->err, c->why);
 	/* The kernel must not hold on to bytes for a peer that does not take them. */
-	if (c->err != 0 || c->aborted)
+	if (c->fd >= 0 && (c->err != 0 || c->aborted))
 		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	close(c->fd);
+	if (c->fd >= 0)
+		close(c->fd);
 	outq_clear(&c->out);
 	conn_tls_free(c);
 	conn_state_set(c, CONN_FREE);
@@ -459,6 +460,18 @@ void conn_resume(struct conn *c)
 bool conn_paused(const struct conn *c)
 {
 	return c->paused;
+}
+
+int conn_give(struct conn *c)
+{
+	int fd = c->fd;
+
+	if (c->state != CONN_OPEN)
+		return -1;
+	BUG_ON(conn_in_flight(c) || c->out.bytes > 0 || c->tls || c->tls_next);
+	c->fd = -1;
+	conn_end(c, 0, "the connection went to another worker");
+	return fd;
 }
 
 void conn_close(struct conn *c, const char *why)

@@ -122,6 +122,12 @@ void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
 bool conn_paused(const struct conn *c);
 
+/*
+ * From `input` of a connection in the clear on which nothing was ever written: takes the socket away,
+ * for another worker's conn_adopt. The connection then ends with err 0. -1: it is ending already.
+ */
+int conn_give(struct conn *c);
+
 /* Sends what is queued (within TIMEOUT_SEND_MS), says that this was all, waits for the peer to do
  * the same (TIMEOUT_CLOSE_MS), and ends; further writes are refused, further input is dropped.
  * On a connection that is still dialled it ends the attempt. */

@@ -81,6 +81,9 @@
 #define LIMIT_DNS_NEGATIVE_MAX_S 300
 #define LIMIT_DNS_FAILURE_S 30
 
+/* -- workers -- */
+#define LIMIT_WORKERS 32 /* --workers */
+
 /* -- connections and queues, per worker -- */
 #define LIMIT_CONNS 65536 /* --max-conns */
 #define LIMIT_CONNS_RESERVE 1024 /* of them, at most, kept for backends and for verification */

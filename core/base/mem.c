@@ -107,6 +107,19 @@ void *mem_array(size_t count, size_t size)
 	return or_die(n == SIZE_MAX ? NULL : calloc(1, nonzero(n)), n);
 }
 
+void *mem_lines(size_t count, size_t size)
+{
+	size_t n;
+	void *p;
+
+	if (__builtin_mul_overflow(count, size, &n) || n > SIZE_MAX - 63)
+		n = 0;
+	n = (n + 63) & ~(size_t)63;
+	p = or_die(n == 0 ? NULL : aligned_alloc(64, n), n);
+	memset(p, 0, n);
+	return p;
+}
+
 void *mem_realloc(void *p, size_t n)
 {
 	return or_die(realloc(p, nonzero(n)), n);

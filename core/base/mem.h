@@ -19,6 +19,8 @@
 void *mem_alloc(size_t n) MEM_RETURNS;
 void *mem_zalloc(size_t n) MEM_RETURNS;
 void *mem_array(size_t count, size_t size) MEM_RETURNS; /* zeroed; dies on overflow */
+/* Zeroed, and begins on a cache line of 64 bytes: for what several threads share. */
+void *mem_lines(size_t count, size_t size) MEM_RETURNS;
 void *mem_realloc(void *p, size_t n) __attribute__((returns_nonnull, warn_unused_result));
 char *mem_strdup(const char *s) MEM_RETURNS;
 char *mem_dup_span(struct span s) MEM_RETURNS; /* NUL-terminated copy */

@@ -167,15 +167,15 @@ def flags(folder, listen="127.0.0.1:0"):
     (["--max-stanza", "1MB"], "--max-stanza '1MB': allowed: 10000 to 64M"),
     (["--drain-ms", "10s"], "--drain-ms '10s': allowed: 0 to 600000"),
     (["--drain-ms=-1"], "--drain-ms '-1': allowed: 0 to 600000"),
-    (["--workers", "2"], "--workers '2': allowed: 1 only"),
+    (["--workers", "33"], "--workers '33': allowed: 0 to 32"),
     (["--log-level", "all"], "--log-level 'all': allowed: error, warn, info or debug"),
     (["--listen", "localhost:5269"], "--listen 'localhost:5269': allowed: " + ADDRESS),
     (["--listen", "127.0.0.1:65536"], "--listen '127.0.0.1:65536': allowed: " + ADDRESS),
     (["--max-stanza", "2M"], "--queue-bytes '1M': less than --max-stanza: a stanza of that size "
                              "could never leave"),
     (["--queue-bytes", "512M", "--mem-budget", "1M"],
-     "--mem-budget '1M': three quarters of it are less than --queue-bytes, one of the queues that "
-     "they bound"),
+     "--mem-budget '1M': three quarters of a worker's part of it (--workers) are less than "
+     "--queue-bytes, one of the queues that they bound"),
     (["--listen", "127.0.0.1:7", "--listen", "127.0.0.1:7"],
      "two listeners are to have the address 127.0.0.1:7 (--listen, --listen-tls, "
      "--component-listen)"),

@@ -64,7 +64,7 @@ def test_help_and_version():
     (["--tls", "off"], "--routes"),
     (["--routes", "x", "--tls", "required"], "--tls"),
     (["--routes", "x", "--tls", "off", "--listen", "here"], "--listen"),
-    (["--routes", "x", "--tls", "off", "--workers", "9"], "--workers"),
+    (["--routes", "x", "--tls", "off", "--workers", "99"], "--workers"),
 ])
 def test_bad_flag(flags, words):
     """Exit 64, and the message names the flag."""

@@ -4,8 +4,9 @@
  * net/uring.c) and the socket calls that net/ makes (taken over by the linker's
  * --wrap). On the other side of every connection is a wire, which the scenario
  * holds. Nothing is late and nothing is random: what one side writes is there for
- * the other at once. All of it belongs to the worker's thread, which also runs the
- * scenario, from inside uring_turn, whenever the router would sleep.
+ * the other at once. All of it belongs to the workers' threads, of which one runs at
+ * a time, until it would sleep; when all would, one of them runs the scenario, from
+ * inside uring_turn.
  */
 #ifndef TESTS_SIM_KERNEL_H
 #define TESTS_SIM_KERNEL_H
@@ -21,6 +22,10 @@ struct host; /* an address where the router finds somebody */
  * runs its timers; false: something may have come for it.
  */
 typedef bool kernel_idle_fn(void *ctx, uint32_t wait_ms);
+
+/* So many rings will be opened, each on a thread of its own: the scenario begins when all are there.
+ * After kernel_reset; without it there is one. */
+void kernel_workers(unsigned n);
 
 /* An empty network. Every descriptor of the run before must have been closed. */
 void kernel_reset(kernel_idle_fn *idle, void *ctx);

@@ -35,7 +35,17 @@ struct dns {
 
 static struct name names[RECORDS];
 static unsigned n_names;
-static char (*asked)[256]; /* every question so far */
+
+/* Every question so far that net/dns would have sent: not what it is asked again while it waits for an
+ * answer, or has one in its cache. */
+struct asking {
+	char name[256];
+	enum dns_type type;
+	const struct dns *by;
+	uint64_t at;
+};
+
+static struct asking *asked;
 static unsigned n_asked, cap_asked;
 
 /* -- what the scenario says -- */
@@ -117,7 +127,7 @@ unsigned names_asked(struct span name)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < n_asked; i++)
-		n += lies_below(span_str(asked[i]), name);
+		n += lies_below(span_str(asked[i].name), name);
 	return n;
 }
 
@@ -209,6 +219,27 @@ const struct dns_stats *dns_stats(const struct dns *d)
 	return &d->stats;
 }
 
+static void asking_note(const struct dns *d, enum dns_type type, const char *name, uint64_t now)
+{
+	struct asking *a;
+
+	for (unsigned i = n_asked; i > 0; i--) {
+		a = &asked[i - 1];
+		if (a->by == d && a->type == type && strcmp(a->name, name) == 0 &&
+			now - a->at < LIMIT_DNS_TTL_MIN_S * UINT64_C(1000))
+			return;
+	}
+	if (n_asked == cap_asked) {
+		cap_asked = cap_asked ? cap_asked * 2 : 64;
+		asked = mem_realloc(asked, cap_asked * sizeof(*asked));
+	}
+	a = &asked[n_asked++];
+	strcpy(a->name, name);
+	a->type = type;
+	a->by = d;
+	a->at = now;
+}
+
 bool dns_ask(struct dns *d, enum dns_type type, const char *name, dns_fn *fn, void *ctx,
 	uint64_t cookie, uint64_t now)
 {
@@ -225,11 +256,7 @@ bool dns_ask(struct dns *d, enum dns_type type, const char *name, dns_fn *fn, vo
 	q->until = now + (uint64_t)TRIES * TIMEOUT_DNS_MS;
 	list_add_tail(&d->open, &q->link);
 	d->stats.asked++;
-	if (n_asked == cap_asked) {
-		cap_asked = cap_asked ? cap_asked * 2 : 64;
-		asked = mem_realloc(asked, cap_asked * sizeof(*asked));
-	}
-	strcpy(asked[n_asked++], name);
+	asking_note(d, type, name, now);
 	return true;
 }
 

@@ -207,9 +207,12 @@ static void closing_begin(struct play *p, enum phase phase)
 
 static bool router_is_bare(const struct play *p)
 {
-	const struct worker *w = &p->router.worker;
+	const struct crew *c = &p->router.crew;
 
-	return conns_count(w->conns) == 0 && list_empty(&w->streams);
+	for (unsigned i = 0; i < c->n; i++)
+		if (conns_count(c->workers[i].conns) > 0 || !list_empty(&c->workers[i].streams))
+			return false;
+	return true;
 }
 
 static bool wants(struct play *p, const char *what)
@@ -225,7 +228,7 @@ static void healthy_begin(struct play *p)
 	char why[TEXT_WHY];
 
 	p->phase = PHASE_HEALTHY;
-	if (!wants(p, "healthy") || p->router.worker.draining)
+	if (!wants(p, "healthy") || p->router.crew.workers[0].draining)
 		return;
 	(void)vars_get(&p->globals, span_str("healthy"), &macro);
 	if (!call_macro(p, macro, span_str(""), why))
@@ -429,7 +432,7 @@ void play(const struct script *script, const struct scenario *test, enum play_fa
 			play_failed(&p, test->file, test->line, why);
 		router_join(&p.router);
 		fault_disarm(&p); /* if the router ended before the steps did */
-		out->compared = p.router.worker.stats.xml_checked;
+		out->compared = p.router.last.xml_checked;
 	}
 	play_free(&p);
 }

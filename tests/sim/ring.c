@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <linux/io_uring.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -37,6 +38,9 @@ struct buffers {
 };
 
 struct uring {
+	struct list link; /* in rings */
+	uint32_t wait; /* ms; how long it would sleep; 0: it runs, or may */
+	_Atomic bool rung;
 	struct handler handlers[URING_OP_COUNT];
 	struct uring_stats stats;
 	struct list submitted, done;
@@ -47,7 +51,18 @@ static kernel_idle_fn *idle;
 static void *idle_ctx;
 static enum kernel_fault fault;
 static uint64_t fault_countdown;
-static _Atomic bool rung;
+
+/*
+ * Each worker has a thread, but one runs at a time: it goes on until it would sleep, and the next that
+ * need not sleep follows, in the order of their rings. When all would sleep the scenario goes on.
+ */
+static pthread_mutex_t baton = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t passed_on = PTHREAD_COND_INITIALIZER;
+static struct uring *running; /* has the baton; NULL: nobody, not all have come yet */
+static struct list rings = { &rings, &rings };
+static unsigned expected = 1, present;
+static pthread_key_t thread_ring;
+static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 
 /* -- faults -- */
 
@@ -75,6 +90,8 @@ enum kernel_fault fault_now(unsigned fits)
 void kernel_reset(kernel_idle_fn *fn, void *ctx)
 {
 	sockets_reset();
+	running = NULL;
+	expected = 1;
 	idle = fn;
 	idle_ctx = ctx;
 	fault = FAULT_NONE;
@@ -85,7 +102,33 @@ unsigned kernel_end(void)
 	return sockets_end();
 }
 
+void kernel_workers(unsigned n)
+{
+	expected = n;
+}
+
 /* -- opening -- */
+
+static void baton_pass(struct uring *from);
+
+/* The thread ends, and the baton must not end with it. */
+static void thread_ended(void *ring)
+{
+	struct uring *u = ring;
+
+	pthread_mutex_lock(&baton);
+	list_del(&u->link);
+	expected--;
+	present--;
+	if (running == u)
+		baton_pass(NULL);
+	pthread_mutex_unlock(&baton);
+}
+
+static void thread_key(void)
+{
+	BUG_ON(pthread_key_create(&thread_ring, thread_ended) != 0);
+}
 
 struct uring *uring_open(const struct uring_opts *opts, struct uring_failure *why)
 {
@@ -95,6 +138,12 @@ struct uring *uring_open(const struct uring_opts *opts, struct uring_failure *wh
 	(void)why;
 	list_init(&u->submitted);
 	list_init(&u->done);
+	pthread_once(&thread_once, thread_key);
+	pthread_mutex_lock(&baton);
+	list_add_tail(&rings, &u->link);
+	present++;
+	pthread_mutex_unlock(&baton);
+	BUG_ON(pthread_setspecific(thread_ring, u) != 0);
 	return u;
 }
 
@@ -427,19 +476,68 @@ bool uring_pending(const struct uring *u)
 
 void uring_wake(struct uring *u)
 {
-	(void)u;
-	rung = true;
+	u->rung = true;
+}
+
+static bool awake(struct uring *u)
+{
+	network_runs(u);
+	return u->wait == 0 || !list_empty(&u->done) || u->rung;
+}
+
+/* The next one that need not sleep; NULL: all would. from: who has it; NULL: it has ended. */
+static struct uring *baton_next(struct uring *from)
+{
+	struct list *at = from ? from->link.next : rings.next;
+
+	for (unsigned i = 0; i <= present; i++, at = at->next)
+		if (at != &rings && awake(container_of(at, struct uring, link)))
+			return container_of(at, struct uring, link);
+	return NULL;
+}
+
+/* Nobody has anything to do: the scenario goes on, or else time. */
+static void scenario_runs(void)
+{
+	uint32_t wait = UINT32_MAX;
+
+	list_each(l, &rings)
+	{
+		const struct uring *u = container_of(l, struct uring, link);
+
+		wait = u->wait < wait ? u->wait : wait;
+	}
+	if (!idle(idle_ctx, wait))
+		return;
+	list_each(l, &rings) container_of(l, struct uring, link)->wait = 0;
+}
+
+static void baton_pass(struct uring *from)
+{
+	struct uring *next = NULL;
+
+	if (present == expected && present > 0)
+		while (!(next = baton_next(from)))
+			scenario_runs();
+	running = next;
+	pthread_cond_broadcast(&passed_on);
 }
 
 static void wait_for_something(struct uring *u, uint32_t wait_ms)
 {
-	bool passed = false;
-
-	network_runs(u);
-	while (list_empty(&u->done) && !atomic_exchange(&rung, false) && wait_ms > 0 && !passed) {
-		passed = idle(idle_ctx, wait_ms);
-		network_runs(u);
+	pthread_mutex_lock(&baton);
+	u->wait = wait_ms;
+	while (running && running != u)
+		pthread_cond_wait(&passed_on, &baton);
+	running = u;
+	if (present < expected || !awake(u)) {
+		baton_pass(u);
+		while (running != u)
+			pthread_cond_wait(&passed_on, &baton);
 	}
+	u->wait = 0;
+	u->rung = false;
+	pthread_mutex_unlock(&baton);
 }
 
 unsigned uring_turn(struct uring *u, uint32_t wait_ms, unsigned max_completions,

@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "dialback/key.h"
+#include "tests/sim/kernel.h"
 
 struct file {
 	struct list link;
@@ -102,12 +102,15 @@ static bool config_make(struct router *r)
 {
 	static const char *const files[] = { "--routes", "routes", "--policy", "policy",
 		"--secret-file", "secrets", "--cert-dir", "certs", "--ca-file", "anchors" };
-	char *argv[ROUTER_FLAGS + 16], *check = getenv("SIM_XML_CHECK");
+	char *argv[ROUTER_FLAGS + 18], *check = getenv("SIM_XML_CHECK");
+	char *workers = getenv("SIM_WORKERS");
 	int argc = 0;
 	bool ok;
 
 	argv[argc++] = "sluice";
-	if (check) { /* before the scenario's own flags, which win */
+	argv[argc++] = "--workers"; /* before the scenario's own flags, which win */
+	argv[argc++] = workers ? workers : "1";
+	if (check) {
 		argv[argc++] = "--xml-check";
 		argv[argc++] = check;
 	}
@@ -172,14 +175,13 @@ bool router_start(struct router *r, char why[ROUTER_WHY])
 	rules_make(r);
 	if (!secrets_load(r, why))
 		return false;
-	h = hosting_load(&r->config, 1, why);
+	h = hosting_load(&r->config, (unsigned)r->config.workers, why);
 	if (!h)
 		return false;
-	r->pins = pins_new(clock_ms());
-	r->running = worker_start(&r->worker, 0, &r->config, &r->rules, r->secrets, r->pins, h,
-		&code);
+	kernel_workers((unsigned)r->config.workers);
+	r->running = crew_start(&r->crew, &r->config, &r->rules, r->secrets, h, &code);
 	if (!r->running)
-		(void)snprintf(why, ROUTER_WHY, "the worker does not start (exit code %d)", code);
+		(void)snprintf(why, ROUTER_WHY, "the workers do not start (exit code %d)", code);
 	return r->running;
 }
 
@@ -190,19 +192,20 @@ bool router_tell(struct router *r, int what)
 	struct control c = { 0 };
 
 	c.what = what;
-	return worker_tell(&r->worker, &c);
+	crew_tell(&r->crew, &c);
+	return true;
 }
 
 bool router_reload(struct router *r, char why[ROUTER_WHY])
 {
 	struct control c = { .what = CONTROL_HOSTING };
 
-	c.hosting = hosting_load(&r->config, 1, why);
+	c.hosting = hosting_load(&r->config, (unsigned)r->config.workers, why);
 	if (!c.hosting) {
 		BUG_ON(!router_tell(r, CONTROL_REFUSED));
 		return false;
 	}
-	BUG_ON(!worker_tell(&r->worker, &c));
+	crew_tell(&r->crew, &c);
 	return true;
 }
 
@@ -224,7 +227,7 @@ uint16_t router_port(const struct router *r, enum router_door door)
 void router_join(struct router *r)
 {
 	if (r->running)
-		worker_join(&r->worker);
+		crew_join(&r->crew, &r->last);
 	r->running = false;
 }
 
@@ -234,7 +237,6 @@ void router_free(struct router *r)
 
 	if (r->secrets)
 		secrets_free(r->secrets);
-	pins_free(r->pins);
 	config_free(&r->config);
 	for (unsigned i = 0; i < r->n_flags; i++)
 		mem_free(r->flags[i]);

@@ -13,11 +13,11 @@
 #define ROUTER_WHY 512
 
 struct router {
-	struct worker worker;
+	struct crew crew;
+	struct stats last; /* after router_join */
 	struct config config;
 	struct resolve_rules rules;
 	struct secrets *secrets;
-	struct pins *pins;
 	struct addr own[4];
 	char dir[32]; /* of its files */
 	char *flags[ROUTER_FLAGS];

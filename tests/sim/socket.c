@@ -69,6 +69,9 @@ struct wire *wire_dial(const struct addr *from, uint16_t port)
 			continue;
 		w = wire_new(&s->local, from);
 		list_add_tail(&s->waiting, &w->waiting);
+		/* The next one comes to the next worker that listens there. */
+		list_del(&s->all);
+		list_add_tail(&sockets, &s->all);
 		return w;
 	}
 	return NULL;

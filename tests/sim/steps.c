@@ -167,7 +167,8 @@ static enum outcome do_dns(struct play *p, struct span args, char why[TEXT_WHY])
 		names_hold(name);
 	} else if (span_is(what, "answers")) {
 		names_release(name);
-		uring_wake(p->router.worker.ring);
+		for (unsigned i = 0; i < p->router.crew.n; i++)
+			uring_wake(p->router.crew.workers[i].ring);
 	} else if (span_is(what, "a") && addr_parse_ip(word_take(&args), &a)) {
 		names_addr(name, &a);
 	} else {
@@ -276,22 +277,38 @@ static enum outcome do_unlogged(struct play *p, struct span args, char why[TEXT_
 	return found ? failed(why, "the log tells %.*s", (int)args.n, args.p) : STEP_DONE;
 }
 
+/* False: there is no such counter. */
+static bool stat_find(const struct stats *all, struct span name, uint64_t *value)
+{
+#define STAT_FIND(field, text)                                                                     \
+	if (span_is(name, #field)) {                                                               \
+		*value = all->field;                                                               \
+		return true;                                                                       \
+	}
+	STATS_TABLE(STAT_FIND)
+#undef STAT_FIND
+	return false;
+}
+
 static enum outcome do_stat(struct play *p, struct span args, char why[TEXT_WHY])
 {
-	struct span name = word_take(&args);
-	uint64_t want, is;
+	struct span names = word_take(&args), left = names;
+	struct stats all;
+	uint64_t want, is = 0, one;
 
 	if (!number(args, &want))
-		return failed(why, "stat NAME NUMBER");
-#define STAT_CHECK(field, text)                                                                    \
-	if (span_is(name, #field)) {                                                               \
-		is = p->router.worker.stats.field;                                                 \
-		return is == want ? STEP_DONE                                                      \
-				  : failed(why, "%s is %lu", #field, (unsigned long)is);           \
+		return failed(why, "stat NAME[+NAME...] NUMBER");
+	crew_stats(&p->router.crew, &all);
+	while (left.n > 0) {
+		size_t n = span_find(left, '+');
+
+		if (!stat_find(&all, span_of(left.p, n), &one))
+			return failed(why, "no such counter: %.*s", (int)n, left.p);
+		is += one;
+		left = span_skip(left, n < left.n ? n + 1 : n);
 	}
-	STATS_TABLE(STAT_CHECK)
-#undef STAT_CHECK
-	return failed(why, "no such counter: %.*s", (int)name.n, name.p);
+	return is == want ? STEP_DONE
+			  : failed(why, "%.*s is %lu", (int)names.n, names.p, (unsigned long)is);
 }
 
 /* -- the router -- */

@@ -457,9 +457,11 @@ void rig_prepare(const char *const *flags)
 {
 	char peer[PEERS][96];
 	uint16_t closed, ports[NOBODY + 1];
+	const char *workers = getenv("RIG_WORKERS"); /* most tests hold for any number */
 	const char *argv[FLAGS_MAX] = { "sluice", "--name", ROUTER, "--tls", "off", "--listen",
-		"127.0.0.1:0", "--component-listen", "127.0.0.1:0", "--log-level", "debug" };
-	int argc = 11;
+		"127.0.0.1:0", "--component-listen", "127.0.0.1:0", "--log-level", "debug",
+		"--workers", workers ? workers : "1" };
+	int argc = 13;
 
 	prepare_files();
 	sham_open(&rig.near);
@@ -544,12 +546,10 @@ static void rig_run(void)
 		.n_fixed = rig.config.n_peer };
 	rig.secrets = secrets_parse(span_str(rig_secrets), &fault);
 	cr_assert(rig.secrets);
-	rig.pins = pins_new(rig_now());
-	h = hosting_load(&rig.config, 1, why);
+	h = hosting_load(&rig.config, (unsigned)rig.config.workers, why);
 	cr_assert(h, "%s", why);
-	cr_assert(worker_start(&rig.worker, 0, &rig.config, &rig.rules, rig.secrets, rig.pins, h,
-			  &code),
-		"the worker refuses to start: %d", code);
+	cr_assert(crew_start(&rig.crew, &rig.config, &rig.rules, rig.secrets, h, &code),
+		"the workers refuse to start: %d", code);
 	rig.running = true;
 	rig_find_ports();
 }
@@ -572,17 +572,19 @@ void rig_tell(int what)
 	struct control c = { 0 };
 
 	c.what = what;
-	cr_assert(worker_tell(&rig.worker, &c));
+	crew_tell(&rig.crew, &c);
 }
+
+static struct stats last; /* when the workers ended */
 
 void rig_join(void)
 {
 	uint64_t until = rig_now() + PATIENCE_MS;
 
-	while (!worker_ended(&rig.worker) && rig_now() < until)
+	while (!crew_ended(&rig.crew) && rig_now() < until)
 		(void)poll(NULL, 0, 1);
-	cr_assert(worker_ended(&rig.worker), "the worker has not ended");
-	worker_join(&rig.worker);
+	cr_assert(crew_ended(&rig.crew), "the workers have not ended");
+	crew_join(&rig.crew, &last);
 	rig.running = false;
 }
 
@@ -604,7 +606,6 @@ void rig_stop(void)
 	close(refusing);
 	if (rig.secrets)
 		secrets_free(rig.secrets);
-	pins_free(rig.pins);
 	config_free(&rig.config);
 	log_redirect(STDERR_FILENO);
 	close(log_fd);
@@ -620,18 +621,28 @@ void rig_reload(const char *registry, const char *policy)
 	(void)scratch_file("routes", registry, 0600);
 	if (policy)
 		(void)scratch_file("policy", policy, 0600);
-	c.hosting = hosting_load(&rig.config, 1, why);
+	c.hosting = hosting_load(&rig.config, (unsigned)rig.config.workers, why);
 	cr_assert(c.hosting, "%s", why);
-	cr_assert(worker_tell(&rig.worker, &c));
+	crew_tell(&rig.crew, &c);
 	STAT_BECOMES(reloads, before + 1);
 }
 
-void rig_stat_becomes(const char *file, int line, _Atomic uint64_t *stat, const char *name,
-	uint64_t value)
+uint64_t rig_stat(size_t at)
+{
+	struct stats now;
+
+	if (rig.running)
+		crew_stats(&rig.crew, &now);
+	else
+		memcpy(&now, &last, sizeof(now));
+	return atomic_load((_Atomic uint64_t *)(void *)((char *)&now + at));
+}
+
+void rig_stat_becomes(const char *file, int line, size_t at, const char *name, uint64_t value)
 {
 	uint64_t until = rig_now() + PATIENCE_MS, is;
 
-	while ((is = atomic_load(stat)) < value && rig_now() < until)
+	while ((is = rig_stat(at)) < value && rig_now() < until)
 		(void)poll(NULL, 0, 1);
 	cr_assert_eq(is, value, "%s:%d: %s is %lu, not %lu", file, line, name, (unsigned long)is,
 		(unsigned long)value);

@@ -14,6 +14,7 @@
 
 #include <criterion/criterion.h>
 
+#include "core/crew.h"
 #include "core/worker.h"
 #include "dialback/key.h"
 
@@ -128,8 +129,7 @@ struct rig {
 	struct config config;
 	struct resolve_rules rules;
 	struct secrets *secrets;
-	struct pins *pins;
-	struct worker worker;
+	struct crew crew;
 	bool running;
 	uint16_t port, component_port;
 	struct sham near, far;
@@ -159,11 +159,12 @@ void rig_reload(const char *registry, const char *policy);
 char *rig_log(void); /* all of it so far; the caller frees it */
 bool rig_log_has(const char *text); /* waits for it */
 
-#define STAT(name) atomic_load_explicit(&rig.worker.stats.name, memory_order_relaxed)
+/* Of all workers together; after their end, as they were then. */
+uint64_t rig_stat(size_t at);
+#define STAT(name) rig_stat(offsetof(struct stats, name))
 #define STAT_BECOMES(name, value)                                                                  \
-	rig_stat_becomes(__FILE__, __LINE__, &rig.worker.stats.name, #name, value)
-void rig_stat_becomes(const char *file, int line, _Atomic uint64_t *stat, const char *name,
-	uint64_t value);
+	rig_stat_becomes(__FILE__, __LINE__, offsetof(struct stats, name), #name, value)
+void rig_stat_becomes(const char *file, int line, size_t at, const char *name, uint64_t value);
 
 uint64_t rig_now(void); /* ms */
 

@@ -78,7 +78,7 @@ Test(config, defaults)
 	cr_expect_eq(c.pair_check, PAIR_CHECK_STRICT);
 	cr_expect_eq(c.pin_auth, PIN_AUTH_WARN);
 	cr_expect_eq(c.invalid_policy, INVALID_XEP_1_1);
-	cr_expect_eq(c.workers, 1);
+	cr_expect_eq(c.workers, (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
 	cr_expect_eq(c.max_stanza, LIMIT_STANZA);
 	cr_expect_eq(c.max_pairs_per_stream, LIMIT_PAIRS_PER_STREAM);
 	cr_expect_eq(c.max_conns, LIMIT_CONNS);
@@ -189,7 +189,7 @@ Test(config, sizes)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		cr_assert_eq(PARSE(BASE, rows[i].arg), CONFIG_RUN, "%s", err_text);
+		cr_assert_eq(PARSE(BASE, "--workers=1", rows[i].arg), CONFIG_RUN, "%s", err_text);
 		cr_expect_eq(c.mem_budget, rows[i].want, "%s", rows[i].arg);
 		config_free(&c);
 	}
@@ -329,8 +329,7 @@ static const struct {
 	{ { "--tls=no" }, "sluice: --tls 'no': allowed: required, optional or off\n" },
 	{ { "--invalid-policy", "XEP-1.1" },
 		"sluice: --invalid-policy 'XEP-1.1': allowed: rfc3920, xep-0.6, xep-1.1 or forbid\n" },
-	{ { "--workers", "2" }, "sluice: --workers '2': allowed: 1 only\n" },
-	{ { "--workers", "0" }, "sluice: --workers '0': allowed: 1 only\n" },
+	{ { "--workers", "33" }, "sluice: --workers '33': allowed: 0 to 32\n" },
 	{ { "--max-stanza", "9999" }, "sluice: --max-stanza '9999': allowed: 10000 to 64M\n" },
 	{ { "--max-stanza", "65M" }, "sluice: --max-stanza '65M': allowed: 10000 to 64M\n" },
 	{ { "--max-stanza", "K" }, "sluice: --max-stanza 'K': allowed: 10000 to 64M\n" },
@@ -385,11 +384,11 @@ static const struct {
 		"sluice: --queue-bytes '1M': less than --max-stanza: a stanza of that size could never "
 		"leave\n" },
 	{ { "--queue-bytes=512M", "--mem-budget", "682M" },
-		"sluice: --mem-budget '682M': three quarters of it are less than --queue-bytes, one of "
-		"the queues that they bound\n" },
-	{ { "--mem-budget", "2047K" },
-		"sluice: --mem-budget '2047K': less than eight times --max-stanza: one that has not yet "
-		"come whole may take a quarter of it\n" },
+		"sluice: --mem-budget '682M': three quarters of a worker's part of it (--workers) are "
+		"less than --queue-bytes, one of the queues that they bound\n" },
+	{ { "--workers=4", "--mem-budget", "8191K" },
+		"sluice: --mem-budget '8191K': a worker's part of it (--workers) is less than eight "
+		"times --max-stanza: a stanza that has not yet come whole may take a quarter of it\n" },
 	{ { "--listen=[::]:5269", "--listen=[::]:5269" },
 		"sluice: two listeners are to have the address [::]:5269 (--listen, --listen-tls, "
 		"--component-listen)\n" },

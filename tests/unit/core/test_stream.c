@@ -462,7 +462,7 @@ Test(stream, header_after_our_end_opens_nothing)
 
 	rig_start_plain();
 	t = tap_dial(rig.port);
-	rig_stat_becomes(__FILE__, __LINE__, &rig.worker.stats.streams_in, "streams_in", 1);
+	STAT_BECOMES(streams_in, 1);
 	rig_tell(CONTROL_DRAIN);
 	remote_header_seen(t, ROUTER, NULL, true);
 	tap_expect(t, SHUTDOWN);

@@ -331,7 +331,7 @@ Test(worker, ends_in_the_middle_of_everything)
 
 Test(worker, refuses_to_start_on_a_port_in_use)
 {
-	struct worker second;
+	struct crew second;
 	struct config c;
 	struct addr at = { 0 };
 	char why[512];
@@ -342,8 +342,8 @@ Test(worker, refuses_to_start_on_a_port_in_use)
 	(void)!addr_parse(SPAN_LIT("127.0.0.1:1"), 0, &at);
 	at.port = rig.near.port;
 	c.listen = &at;
-	cr_assert_not(worker_start(&second, 1, &c, &rig.rules, rig.secrets, rig.pins,
-		hosting_load(&c, 1, why), &code));
+	cr_assert_not(crew_start(&second, &c, &rig.rules, rig.secrets,
+		hosting_load(&c, (unsigned)c.workers, why), &code));
 	cr_assert_eq(code, EX_UNAVAILABLE);
 	remote_sync(remote_open(R1, L1)); /* the first one does not mind */
 }

@@ -213,6 +213,31 @@ Test(races, link_down_while_claims_wait)
 	cr_expect_eq(rig.n_asks, 200);
 }
 
+/* A question that had not gone out when the link ended was never asked: it waits for another. */
+Test(races, link_down_with_questions_that_were_not_sent)
+{
+	struct claim *c;
+
+	claim("sent.test");
+	claim("unsent.test");
+	c = claim("cancelled.test");
+	rig_resolved(0, RESOLUTION_FOUND, AS);
+	rig_resolved(1, RESOLUTION_FOUND, AS);
+	rig_resolved(2, RESOLUTION_FOUND, AS);
+	rig_up(0);
+	cr_assert_eq(rig.n_asks, 3);
+	verifier_cancel(rig.v, c);
+	verifier_link_sent(rig.v, rig.links[0].link, 1);
+	rig_down(0, LOSS_CLOSED);
+	cr_expect_eq(rig_outcomes(VERIFY_TIMEOUT), 1);
+	cr_assert_eq(rig.n_links, 2);
+	rig_up(1);
+	cr_assert_eq(rig.n_asks, 4);
+	cr_expect(rig_answer(3, ANSWER_VALID));
+	cr_expect_eq(rig_outcomes(VERIFY_VALID), 1);
+	cr_expect_eq(rig.n_done, 2);
+}
+
 /* An endpoint that hangs up on everybody is not dialled for ever ... */
 Test(races, links_of_no_use)
 {

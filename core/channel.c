@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/channel.h"
+
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+#include "core/mesh.h"
+#include "core/router.h"
+#include "core/worker.h"
+
+#define CREDIT_STEP (CHANNEL_CREDIT / 4) /* given back in pieces of at least this */
+
+struct channel {
+	struct channels *cs;
+	struct route *route;
+	unsigned home;
+	uint32_t id; /* in the home's table for this worker; never used again */
+	int64_t credit; /* bytes; below 0: the last stanza was larger */
+};
+
+struct inlet {
+	struct worker *w;
+	struct route *route; /* good while gen is the worker's route_gen; NULL: no such backend */
+	uint32_t gen;
+	unsigned from;
+	uint32_t id;
+	uint32_t owed; /* bytes of credit not given back yet */
+	struct list holding; /* in the route's list while that is full, or in channels->unpaid */
+	char name[];
+};
+
+struct slots {
+	void **at;
+	uint32_t n;
+};
+
+struct channels {
+	struct worker *w;
+	struct slots mine[LIMIT_WORKERS]; /* struct channel, by home and id */
+	struct slots theirs[LIMIT_WORKERS]; /* struct inlet, by sender and id */
+	struct list unpaid;
+};
+
+struct post_channel {
+	uint32_t id;
+	char name[]; /* up to the end of the record */
+};
+
+struct post_run {
+	uint32_t id;
+	uint32_t stanzas;
+	char bytes[];
+};
+
+struct post_credit {
+	uint32_t id;
+	uint32_t bytes;
+};
+
+static bool slots_grow(struct slots *s)
+{
+	void **more = mem_try_realloc(s->at, (s->n + 1) * sizeof(*more));
+
+	if (!more)
+		return false;
+	s->at = more;
+	s->at[s->n++] = NULL;
+	return true;
+}
+
+struct channels *channels_new(struct worker *w)
+{
+	struct channels *cs = mem_zalloc(sizeof(*cs));
+
+	cs->w = w;
+	list_init(&cs->unpaid);
+	return cs;
+}
+
+void channels_free(struct channels *cs)
+{
+	if (!cs)
+		return;
+	for (unsigned i = 0; i < LIMIT_WORKERS; i++) {
+		for (uint32_t id = 0; id < cs->theirs[i].n; id++)
+			mem_free(cs->theirs[i].at[id]);
+		mem_free(cs->theirs[i].at);
+		mem_free(cs->mine[i].at);
+	}
+	mem_free(cs);
+}
+
+/* -- the sender's end -- */
+
+struct channel *channel_open(struct channels *cs, unsigned home, const char *name, struct route *r)
+{
+	struct slots *s = &cs->mine[home];
+	struct channel *c = mem_try_zalloc(sizeof(*c));
+	size_t n = strlen(name);
+	struct post_channel *post;
+
+	if (!c || !slots_grow(s) ||
+		!(post = mesh_write(cs->w->port, home, POST_CHANNEL, sizeof(*post) + n))) {
+		mem_free(c);
+		return NULL;
+	}
+	c->cs = cs;
+	c->route = r;
+	c->home = home;
+	c->id = s->n - 1;
+	c->credit = CHANNEL_CREDIT;
+	s->at[c->id] = c;
+	post->id = c->id;
+	memcpy(post->name, name, n);
+	return c;
+}
+
+void channel_close(struct channel *c)
+{
+	uint32_t *id;
+
+	if (!c)
+		return;
+	id = mesh_write(c->cs->w->port, c->home, POST_CHANNEL_END, sizeof(*id));
+	if (id) /* else the home keeps an inlet that nobody uses */
+		*id = c->id;
+	c->cs->mine[c->home].at[c->id] = NULL;
+	mem_free(c);
+}
+
+bool channel_full(const struct channel *c)
+{
+	return c->credit <= 0;
+}
+
+/* Room for n bytes in the run that is being written, or in a new one. */
+static char *run_room(struct channel *c, size_t n)
+{
+	struct mesh_port *port = c->cs->w->port;
+	struct post_run *run = mesh_last(port, c->home, POST_RUN);
+	char *at = run && run->id == c->id ? mesh_extend(port, c->home, n) : NULL;
+
+	if (at) {
+		run->stanzas++;
+		return at;
+	}
+	run = mesh_write(port, c->home, POST_RUN, sizeof(*run) + n);
+	if (!run)
+		return NULL;
+	run->id = c->id;
+	run->stanzas = 1;
+	return run->bytes;
+}
+
+bool channel_write(struct channel *c, const struct span *pieces, unsigned n)
+{
+	size_t total = 0;
+	char *at;
+
+	for (unsigned i = 0; i < n; i++)
+		total += pieces[i].n;
+	at = run_room(c, total);
+	if (!at)
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(at, pieces[i].p, pieces[i].n);
+		at += pieces[i].n;
+	}
+	c->credit -= (int64_t)total;
+	return true;
+}
+
+static void channel_credit(struct channels *cs, unsigned from, const struct post_credit *post)
+{
+	struct channel *c = cs->mine[from].at[post->id];
+
+	if (!c)
+		return; /* closed meanwhile */
+	c->credit += post->bytes;
+	if (!channel_full(c))
+		route_room(c->route);
+}
+
+/* -- the home's end -- */
+
+static bool inlet_give(struct inlet *in)
+{
+	struct post_credit *post;
+
+	if (in->owed == 0)
+		return true;
+	post = mesh_write(in->w->port, in->from, POST_CREDIT, sizeof(*post));
+	if (!post)
+		return false;
+	post->id = in->id;
+	post->bytes = in->owed;
+	in->owed = 0;
+	return true;
+}
+
+static void inlet_pay(struct inlet *in)
+{
+	list_del(&in->holding);
+	if (!inlet_give(in))
+		list_add_tail(&in->w->channels->unpaid, &in->holding);
+}
+
+void inlets_release(struct list *holding)
+{
+	while (!list_empty(holding))
+		inlet_pay(list_first(holding, struct inlet, holding));
+}
+
+void channels_turn(struct channels *cs)
+{
+	while (!list_empty(&cs->unpaid)) {
+		struct inlet *in = list_first(&cs->unpaid, struct inlet, holding);
+
+		if (!inlet_give(in))
+			break;
+		list_del(&in->holding);
+	}
+}
+
+static void inlet_open(struct channels *cs, unsigned from, const struct post_channel *post,
+	size_t n)
+{
+	size_t name = n - sizeof(*post);
+	struct inlet *in = mem_try_zalloc(sizeof(*in) + name + 1);
+	struct slots *s = &cs->theirs[from];
+
+	while (s->n <= post->id)
+		if (!slots_grow(s))
+			break;
+	if (!in || s->n <= post->id) {
+		mem_free(in); /* what comes through it is answered with an error */
+		return;
+	}
+	in->w = cs->w;
+	in->from = from;
+	in->id = post->id;
+	memcpy(in->name, post->name, name);
+	list_init(&in->holding);
+	s->at[post->id] = in;
+}
+
+static void inlet_close(struct channels *cs, unsigned from, uint32_t id)
+{
+	struct slots *s = &cs->theirs[from];
+	struct inlet *in = id < s->n ? s->at[id] : NULL;
+
+	if (!in)
+		return;
+	list_del(&in->holding);
+	s->at[id] = NULL;
+	mem_free(in);
+}
+
+/* The registry may have changed since the last run. */
+static struct route *inlet_route(struct inlet *in)
+{
+	struct worker *w = in->w;
+	const struct backend *b;
+
+	if (in->gen != w->route_gen) {
+		b = registry_backend_named(w->hosting->registry, in->name);
+		in->route = b ? route_of(w->routes, b) : NULL;
+		in->gen = in->route || !b ? w->route_gen : 0;
+	}
+	return in->route;
+}
+
+static void inlet_run(struct channels *cs, unsigned from, const struct post_run *post, size_t n)
+{
+	struct slots *s = &cs->theirs[from];
+	struct inlet *in = post->id < s->n ? s->at[post->id] : NULL;
+	struct span run = span_of(post->bytes, n - sizeof(*post));
+	struct route *r = in ? inlet_route(in) : NULL;
+	bool full = false;
+
+	if (r)
+		full = !route_take(r, run, post->stanzas);
+	else
+		router_return(cs->w, run, STANZA_REMOTE_SERVER_NOT_FOUND,
+			"the domain is no longer hosted here");
+	if (!in)
+		return;
+	in->owed += (uint32_t)run.n;
+	if (full && list_empty(&in->holding))
+		route_hold(r, &in->holding);
+	else if (!full && in->owed >= CREDIT_STEP)
+		inlet_pay(in);
+}
+
+void channels_record(struct channels *cs, unsigned from, enum post kind, const char *p, size_t n)
+{
+	const void *record = p;
+
+	switch (kind) {
+	case POST_CHANNEL:
+		inlet_open(cs, from, record, n);
+		break;
+	case POST_CHANNEL_END:
+		inlet_close(cs, from, *(const uint32_t *)record);
+		break;
+	case POST_RUN:
+		inlet_run(cs, from, record, n);
+		break;
+	case POST_CREDIT:
+		channel_credit(cs, from, record);
+		break;
+	default:
+		BUG_ON(true);
+	}
+}
