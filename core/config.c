@@ -155,6 +155,9 @@ static const struct flag table[] = {
 		RANGE(0, LIMIT_WORKERS), .group = G_BOUNDS,
 		.when = "Worker threads; 0: as many as there are processors. They share the streams, and in "
 			"equal parts --max-conns and --mem-budget. Fewer leave processors to others." },
+	{ "pin", FLAG_SWITCH, NULL, FIELD(pin), .absent = "off", .group = G_BOUNDS,
+		.when = "Each worker stays on a processor of its own, of those that the process may use. For "
+			"a machine that does nothing else." },
 	{ "max-stanza", FLAG_SIZE, "N", FIELD(max_stanza), .initial = "256K", .unit = "bytes",
 		RANGE(LIMIT_STANZA_FLOOR, 64 << 20), .group = G_BOUNDS,
 		.when = "Largest stanza accepted. Raise it when users send large vCards or pictures in "

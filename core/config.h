@@ -51,7 +51,8 @@ struct config {
 	enum verify_tls verify_tls;
 	enum pair_check pair_check;
 	enum invalid_policy invalid_policy;
-	uint64_t workers;
+	uint64_t workers; /* never 0 */
+	bool pin; /* a processor for each */
 	uint64_t max_stanza, max_pairs_per_stream, max_conns, max_unauth_per_ip; /* bytes, counts */
 	uint64_t queue_bytes, mem_budget; /* bytes */
 	uint64_t drain_ms;

@@ -52,6 +52,7 @@ struct way_out {
 struct mesh_port {
 	struct mesh *mesh;
 	unsigned number;
+	struct uring *ring;
 	mesh_fn *fn;
 	void *ctx;
 	struct list pool; /* empty parcels */
@@ -114,6 +115,7 @@ struct mesh_port *mesh_open(struct mesh *m, unsigned number, struct uring *ring,
 
 	p->mesh = m;
 	p->number = number;
+	p->ring = ring;
 	p->fn = fn;
 	p->ctx = ctx;
 	list_init(&p->pool);
@@ -231,12 +233,13 @@ void *mesh_extend(struct mesh_port *p, unsigned to, size_t n)
 
 /* -- publishing -- */
 
-static void worker_ring(struct mesh *m, unsigned to)
+static void knock(struct mesh_port *p, unsigned to)
 {
-	struct uring *ring = atomic_load_explicit(&m->stations[to].ring, memory_order_acquire);
+	struct uring *other = atomic_load_explicit(&p->mesh->stations[to].ring,
+		memory_order_acquire);
 
-	if (ring)
-		uring_wake(ring);
+	if (other)
+		uring_knock(p->ring, other);
 }
 
 static void empties_take(struct mesh_port *p, unsigned to)
@@ -270,7 +273,7 @@ static void out_publish(struct mesh_port *p, unsigned to)
 		o->under_way++;
 	}
 	if (spsc_publish(full) && doorbell_ring(&p->mesh->stations[to].bell))
-		worker_ring(p->mesh, to);
+		knock(p, to);
 }
 
 void mesh_publish(struct mesh_port *p)
@@ -343,7 +346,7 @@ static size_t lane_read(struct mesh_port *p, unsigned from)
 	BUG_ON(!back); /* no more than the window exists */
 	*back = q;
 	if (spsc_publish(l->empty) && doorbell_ring(&l->starving))
-		worker_ring(p->mesh, from);
+		knock(p, from);
 	return done;
 }
 
@@ -392,10 +395,12 @@ bool mesh_sleep(struct mesh_port *p)
 	return !mesh_busy(p) && !empties_came(p);
 }
 
-void mesh_awake(struct mesh_port *p)
+bool mesh_awake(struct mesh_port *p)
 {
-	(void)doorbell_awake(&p->mesh->stations[p->number].bell);
+	bool rung = !doorbell_awake(&p->mesh->stations[p->number].bell);
+
 	for (unsigned to = 0; to < p->mesh->workers; to++)
 		if (to != p->number && !list_empty(&p->out[to].waiting))
-			(void)doorbell_awake(&lane_of(p->mesh, p->number, to)->starving);
+			rung |= !doorbell_awake(&lane_of(p->mesh, p->number, to)->starving);
+	return rung;
 }

@@ -7,7 +7,8 @@
  * may write to itself: it reads that in its next turn, like the others' records.
  *
  * All that a turn wrote is published at its end (mesh_publish); a receiver that
- * sleeps is woken, one that is awake is not disturbed (core/base/doorbell.h).
+ * sleeps is woken with the sender's next system call, one that is awake is not
+ * disturbed (core/base/doorbell.h).
  *
  * Bound: at most MESH_WINDOW parcels are under way to one receiver. What is written
  * beyond that waits with the sender, who is told (mesh_starved) and takes no more
@@ -59,8 +60,9 @@ bool mesh_busy(const struct mesh_port *p);
 /* A receiver is far behind: take no more input. */
 bool mesh_starved(const struct mesh_port *p);
 
-/* The owner will sleep. False: something has come, so it must not. mesh_awake follows either way. */
+/* The owner will sleep. False: something has come, so it must not. mesh_awake follows either way, and
+ * tells whether somebody has set out to wake it. */
 bool mesh_sleep(struct mesh_port *p) MUST_CHECK;
-void mesh_awake(struct mesh_port *p);
+bool mesh_awake(struct mesh_port *p);
 
 #endif

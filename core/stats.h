@@ -59,6 +59,7 @@
 	X(components_in, "component logins accepted")                                              \
 	X(components_refused, "component logins refused")                                          \
 	X(reloads, "successful reloads")                                                           \
+	X(wakeups_lost, "times that a worker slept its full time although another woke it")        \
 	X(reloads_failed, "reloads refused, old state kept")
 
 struct stats {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/worker.h"
 
+#include <sched.h>
 #include <sysexits.h>
 
 #include "core/authcall.h"
@@ -233,6 +234,7 @@ static void worker_tickets(struct worker *w)
 static void worker_enter(struct worker *w)
 {
 	uint32_t wait = worker_sleep(w);
+	unsigned n;
 
 	if (wait == 0) {
 		uring_turn(w->ring, 0, LIMIT_TURN_COMPLETIONS, worker_turn_full, w);
@@ -240,8 +242,9 @@ static void worker_enter(struct worker *w)
 	}
 	if (!mesh_sleep(w->port))
 		wait = 0;
-	uring_turn(w->ring, wait, LIMIT_TURN_COMPLETIONS, worker_turn_full, w);
-	mesh_awake(w->port);
+	n = uring_turn(w->ring, wait, LIMIT_TURN_COMPLETIONS, worker_turn_full, w);
+	if (mesh_awake(w->port) && n == 0 && wait == MAX_SLEEP_MS)
+		STATS_INC(&w->stats, wakeups_lost);
 }
 
 static void worker_loop(struct worker *w)
@@ -411,10 +414,32 @@ static void worker_report(struct worker *w, enum worker_start how)
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* --pin: the next one of the processors that the process may use. */
+static void worker_pin(const struct worker *w)
+{
+	cpu_set_t allowed, own;
+	unsigned turn = 0;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return;
+	turn = w->number % (unsigned)CPU_COUNT(&allowed);
+	CPU_ZERO(&own);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &allowed) || turn-- > 0)
+			continue;
+		CPU_SET(cpu, &own);
+		break;
+	}
+	if (sched_setaffinity(0, sizeof(own), &own) < 0)
+		LOG(LOG_WARN, "worker-not-pinned", strerror(errno), LF_INT("worker", w->number));
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
 
+	if (w->config->pin)
+		worker_pin(w);
 	w->now = clock_ms();
 	if (worker_open(w)) {
 		LOG(LOG_INFO, "worker-started", "io_uring is set up", LF_INT("worker", w->number),

@@ -22,6 +22,7 @@ struct msghdr;
 enum uring_op {
 	URING_WAKE = 1, /* internal: another thread rang */
 	URING_IGNORE, /* internal: nobody waits for it */
+	URING_KNOCK, /* internal: another ring was not woken */
 	URING_ACCEPT,
 	URING_CONNECT,
 	URING_RECV,
@@ -96,6 +97,9 @@ bool uring_pending(const struct uring *u);
 
 /* Any thread: makes a sleeping uring_turn return soon. */
 void uring_wake(struct uring *u);
+/* Owner of u: the same for another ring, with u's next turn and without a system call of its own where
+ * the kernel can (IORING_OP_MSG_RING, from Linux 6.1 on). Both rings must stay until that turn is over. */
+void uring_knock(struct uring *u, struct uring *other);
 
 /* Provided buffers, for net/bufring.c only. 0 or -errno. */
 int uring_register_buffers(struct uring *u, void *ring, unsigned entries, uint16_t group);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What happens to a stanza (T-G): table 8.3, rewriting 8.6, order 8.7. */
+#include "core/base/mem.h"
 #include "harness.h"
 
 #include <criterion/criterion.h>
@@ -413,3 +414,20 @@ Test(router, stanzas_right_behind_the_answer)
 		remote_kept(t, from, L1, backend);
 	}
 }
+
+#ifdef SLUICE_FAULT_INJECTION
+/* Of all that the router does for a thousand stanzas on one pair: nothing is allocated, once it has the
+ * buffers that they need. */
+Test(router, a_stanza_allocates_nothing)
+{
+	const uint64_t many = UINT64_C(1) << 40;
+	struct tap *t = started();
+
+	for (unsigned i = 0; i < 100; i++)
+		remote_kept(t, R1, L1, backend);
+	(void)mem_fail_nth(many);
+	for (unsigned i = 0; i < 1000; i++)
+		remote_kept(t, R1, L1, backend);
+	cr_expect_eq(many - mem_fail_nth(0), 0);
+}
+#endif
