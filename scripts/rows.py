@@ -21,7 +21,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 REASONS = {
-    "tls": "needs more of TLS on outer streams",
+    "inner": "needs S2S links to backends",
     "outbound": "needs streams that deliver stanzas to remote domains",
     "workers": "needs several worker threads",
     "sm": "needs stream management",

@@ -111,7 +111,8 @@ enum history_fault history_judge(struct history_op *ops, size_t n, uint64_t *val
 	enum history_fault fault = HISTORY_FINE;
 	size_t n_clusters = 0;
 
-	qsort(ops, n, sizeof(*ops), by_value);
+	if (n > 0)
+		qsort(ops, n, sizeof(*ops), by_value);
 	for (size_t i = 0, end; i < n && !fault; i = end) {
 		for (end = i + 1; end < n && ops[end].value == ops[i].value;)
 			end++;
