@@ -168,12 +168,13 @@ static const struct flag table[] = {
 			"answered resource-constraint." },
 	{ "max-conns", FLAG_SIZE, "N", FIELD(max_conns), .initial = "64K", .unit = "connections",
 		RANGE(1, 1 << 20), .group = G_BOUNDS,
-		.when = "Connections at once, in both directions. Each needs an open file: see --check. An "
-			"eighth of them, at most 1024, is kept for backends and for verification." },
+		.when = "Connections at once, in both directions, in equal parts for the workers. Each needs an "
+			"open file: see --check. An eighth of them, at most 1024 a worker, is kept for "
+			"backends and for verification." },
 	{ "max-unauth-per-ip", FLAG_SIZE, "N", FIELD(max_unauth_per_ip), .initial = "1K",
 		.unit = "streams", RANGE(1, 1 << 20), .group = G_BOUNDS,
 		.when = "Streams without a proven domain, and components that have not logged in, from one "
-			"IPv4 address or IPv6 /64. Lower it "
+			"IPv4 address or IPv6 /64, for each worker. Lower it "
 			"under attack; raise it when many servers share an address." },
 	{ "queue-bytes", FLAG_SIZE, "N", FIELD(queue_bytes), .initial = "1M", .unit = "bytes",
 		RANGE(64 << 10, 1 << 30), .group = G_BOUNDS,

@@ -41,3 +41,8 @@ void hosting_release(struct hosting *h)
 		return;
 	hosting_free(h);
 }
+
+bool hosting_taken(struct hosting *h, unsigned workers)
+{
+	return atomic_fetch_add_explicit(&h->taken, 1, memory_order_acq_rel) + 1 == workers;
+}

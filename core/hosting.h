@@ -19,11 +19,14 @@ struct hosting {
 	struct policy *policy;
 	struct credentials *credentials; /* NULL: no --cert-dir, no TLS */
 	_Atomic unsigned users;
+	_Atomic unsigned taken; /* by so many workers */
 };
 
 /* Loads all of them. NULL on any error, with the message in `why`; users: references given. */
 struct hosting *hosting_load(const struct config *c, unsigned users, char why[512]);
 void hosting_release(struct hosting *h);
+/* A worker has taken it over. True for the last of them: now it holds everywhere. */
+bool hosting_taken(struct hosting *h, unsigned workers);
 
 /* Is the domain (canonical) served here? */
 static inline bool hosting_serves(const struct hosting *h, struct span domain)

@@ -55,7 +55,7 @@ static void worker_new_hosting(struct worker *w, struct hosting *h)
 	w->hosting = h;
 	routes_reload(w->routes, old->registry);
 	hosting_release(old);
-	if (w->number == 0)
+	if (hosting_taken(h, w->crew->n))
 		STATS_INC(&w->stats, reloads);
 }
 

@@ -250,7 +250,7 @@ class Router(Server):
             "--component-listen", "%s:%d" % (HOST, components),
             "--dns", "%s@%d" % (HOST, dns), "--allow-peer-net", "127.0.0.0/8",
             "--routes", self.registry, "--secret-file", folder / "outer",
-            "--workers", "1", "--log-level", "debug", *flags],
+            "--workers", "2", "--log-level", "debug", *flags],
             # Not by connecting: the router would count that.
             ready_text=" started: ")
         self.listen, self.components = listen, components

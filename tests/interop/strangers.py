@@ -217,8 +217,9 @@ class Siege(Lab):
             self.folder / "sluice", self.port["dns"], self.port["edge"], self.port["components"],
             REGISTRY, {"shop.secret": SHOP_SECRET, "sink.secret": SINK_SECRET},
             DIALBACK_SECRET)
-        # Debugging would tell of each pair, which is not what is measured here.
-        router.command += ["--log-level", "info", *map(str, flags)]
+        # Debugging would tell of each pair, which is not what is measured here; what is are the bounds
+        # of one worker.
+        router.command += ["--log-level", "info", "--workers", "1", *map(str, flags)]
         self._start(router)
         self.usage = Usage(router.process.pid)
         # The connections of the test for readiness have to be gone: what follows counts from here.

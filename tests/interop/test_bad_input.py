@@ -20,7 +20,7 @@ from xmpp import is_message
 USAGE, UNAVAILABLE, CONFIG = 64, 69, 78
 ADDRESS = "an address such as 192.0.2.1:5269 or [2001:db8::1]:5269"
 TOO_LONG = b"x" * 4097 + b"\n"
-NO_RULE = "block, tls=required|optional|off or require-strong"
+NO_RULE = "block, tls=required|optional|off, require-strong or pin-auth=off|warn|enforce"
 NO_TLS = ("TLS needs certificates: name their directory with --cert-dir, or say --tls off, and "
           "streams are in clear text")
 DENIED = "Permission denied: the user that sluice runs as must be able to read it"

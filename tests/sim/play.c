@@ -209,9 +209,12 @@ static bool router_is_bare(const struct play *p)
 {
 	const struct crew *c = &p->router.crew;
 
-	for (unsigned i = 0; i < c->n; i++)
-		if (conns_count(c->workers[i].conns) > 0 || !list_empty(&c->workers[i].streams))
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct worker *w = &c->workers[i];
+
+		if (!worker_ended(w) && (conns_count(w->conns) > 0 || !list_empty(&w->streams)))
 			return false;
+	}
 	return true;
 }
 
