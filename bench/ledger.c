@@ -1,39 +1,49 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bench/ledger.h"
 
-void ledger_init(struct ledger *l, uint32_t pairs, uint32_t per_pair)
+void ledger_init(struct ledger *l, uint32_t pairs)
 {
 	memset(l, 0, sizeof(*l));
 	l->n_pairs = pairs;
-	l->per_pair = per_pair ? per_pair : 1;
 	l->pairs = bench_alloc(pairs, sizeof(*l->pairs));
 }
 
 void ledger_free(struct ledger *l)
 {
-	free(l->pairs);
+	for (uint32_t i = 0; l->missing && i < l->n_pairs; i++)
+		free(l->missing[i].bits);
 	free(l->missing);
+	free(l->pairs);
 	memset(l, 0, sizeof(*l));
 }
 
 static bool missing_take(struct ledger *l, uint32_t pair, uint32_t number)
 {
-	uint64_t bit = (uint64_t)pair * l->per_pair + number;
+	struct ledger_missing *m = l->missing ? &l->missing[pair] : NULL;
 
-	if (!l->missing || !(l->missing[bit / 64] >> bit % 64 & 1))
+	if (!m || number / 64 >= m->words || !(m->bits[number / 64] >> number % 64 & 1))
 		return false;
-	l->missing[bit / 64] &= ~(1ull << bit % 64);
+	m->bits[number / 64] &= ~(1ull << number % 64);
 	return true;
+}
+
+static void missing_grow(struct ledger_missing *m, size_t words)
+{
+	if (words <= m->words)
+		return;
+	words += words / 2;
+	m->bits = bench_grow(m->bits, words * sizeof(*m->bits));
+	memset(m->bits + m->words, 0, (words - m->words) * sizeof(*m->bits));
+	m->words = words;
 }
 
 static void missing_put(struct ledger *l, uint32_t pair, uint32_t from, uint32_t to)
 {
-	uint64_t bit = (uint64_t)pair * l->per_pair;
-
 	if (!l->missing)
-		l->missing = bench_alloc(((uint64_t)l->n_pairs * l->per_pair + 63) / 64, 8);
-	for (uint64_t b = bit + from; b < bit + to; b++)
-		l->missing[b / 64] |= 1ull << b % 64;
+		l->missing = bench_alloc(l->n_pairs, sizeof(*l->missing));
+	missing_grow(&l->missing[pair], (size_t)to / 64 + 1);
+	for (uint32_t i = from; i < to; i++)
+		l->missing[pair].bits[i / 64] |= 1ull << i % 64;
 }
 
 enum arrival ledger_odd(struct ledger *l, uint32_t pair, uint32_t number)

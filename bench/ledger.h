@@ -27,19 +27,23 @@ struct ledger_pair {
 	uint32_t next; /* number expected next */
 };
 
+/* Which numbers of one pair are missing: a bit each, as far as there were gaps. */
+struct ledger_missing {
+	uint64_t *bits;
+	size_t words;
+};
+
 struct ledger {
 	uint32_t n_pairs;
-	uint32_t per_pair; /* numbers that fit in the map of missing ones */
 	struct ledger_pair *pairs;
-	uint64_t *missing; /* bit pair * per_pair + number; NULL until the first gap */
+	struct ledger_missing *missing; /* of each pair; NULL until the first gap */
 	uint64_t sent, arrived, reordered, duplicated, alien;
 };
 
-/* per_pair: the most that one pair will send. */
-void ledger_init(struct ledger *l, uint32_t pairs, uint32_t per_pair);
+void ledger_init(struct ledger *l, uint32_t pairs);
 void ledger_free(struct ledger *l);
 
-/* Books one stanza of the pair as sent and returns its number. At most per_pair times. */
+/* Books one stanza of the pair as sent and returns its number. */
 static inline uint32_t ledger_send(struct ledger *l, uint32_t pair)
 {
 	l->sent++;

@@ -6,6 +6,7 @@
 #include "bench/options.h"
 #include "bench/report.h"
 #include "bench/run.h"
+#include "bench/versus.h"
 
 #include <libxml/parser.h>
 #include <sys/resource.h>
@@ -37,28 +38,49 @@ static void files_raise(void)
 	}
 }
 
+static bool runs_make(const struct options *o)
+{
+	struct result *results = bench_alloc(o->repeat, sizeof(*results));
+	unsigned runs = 0;
+	bool ok = true;
+
+	while (runs < o->repeat && !run_stopped) {
+		run_once(o, runs, &results[runs]);
+		ok &= results[runs++].n_failures == 0;
+	}
+	report_people(o->json ? stderr : stdout, o, results, runs);
+	if (o->json) {
+		report_json(stdout, o, results, runs);
+		putchar('\n');
+	}
+	free(results);
+	return ok && runs == o->repeat;
+}
+
+static bool versus_make(const struct options *o)
+{
+	struct versus v;
+
+	versus_run(&v, o);
+	versus_people(o->json ? stderr : stdout, &v);
+	if (o->json)
+		versus_json(stdout, &v);
+	versus_free(&v);
+	return v.ok;
+}
+
 int main(int argc, char **argv)
 {
 	static struct options options;
 	int code = options_parse(&options, argc, argv);
-	struct result *results;
-	unsigned runs = 0;
-	bool ok = true;
+	bool ok;
 
 	if (code >= 0)
 		return code;
 	signals_prepare();
 	files_raise();
 	xmlInitParser();
-	results = bench_alloc(options.repeat, sizeof(*results));
-	while (runs < options.repeat && !run_stopped) {
-		run_once(&options, runs, &results[runs]);
-		ok &= results[runs++].n_failures == 0;
-	}
-	report_people(options.json ? stderr : stdout, &options, results, runs);
-	if (options.json)
-		report_json(stdout, &options, results, runs);
-	free(results);
+	ok = options.against ? versus_make(&options) : runs_make(&options);
 	xmlCleanupParser();
-	return ok && runs == options.repeat ? 0 : 1;
+	return ok ? 0 : 1;
 }

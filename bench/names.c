@@ -3,22 +3,38 @@
 
 #include <strings.h>
 
-static char *series_print(struct text *series, uint32_t count, char *at, const char *letter,
-	uint32_t first, const char *suffix)
+/* By hand: a paced run prints a name per stanza. */
+static struct text sender_print(const struct names *n, char letter, uint32_t number, char *text)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		int len = sprintf(at, "%s%u.%s", letter, first + i, suffix);
+	char digits[10];
+	unsigned first = sizeof(digits);
+	char *to = text;
 
-		series[i] = (struct text){ at, (size_t)len };
-		at += len + 1;
-	}
-	return at;
+	do {
+		digits[--first] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	*to++ = letter;
+	memcpy(to, digits + first, sizeof(digits) - first);
+	to += sizeof(digits) - first;
+	*to++ = '.';
+	memcpy(to, n->suffix, n->suffix_len + 1);
+	return (struct text){ text, (size_t)(to - text) + n->suffix_len };
+}
+
+struct text names_pair(const struct names *n, uint32_t pair, char *text)
+{
+	return sender_print(n, 'd', pair, text);
+}
+
+struct text names_probe(const struct names *n, uint32_t probe, char *text)
+{
+	return sender_print(n, 'x', probe, text);
 }
 
 bool names_init(struct names *n, const char *suffix, uint32_t pairs, uint32_t probes,
 	const char *const *given, const char *target_suffix, uint32_t targets, uint32_t streams)
 {
-	size_t per_name = strlen(suffix) + 16;
 	size_t per_target = strlen(target_suffix) + 16;
 	char *at;
 
@@ -27,7 +43,7 @@ bool names_init(struct names *n, const char *suffix, uint32_t pairs, uint32_t pr
 		if (strlen(given[i]) + 1 > per_target)
 			per_target = strlen(given[i]) + 1;
 	}
-	if (per_name > NAMES_MAX || per_target > NAMES_MAX)
+	if (strlen(suffix) + 16 > NAMES_MAX || per_target > NAMES_MAX)
 		return false;
 	n->suffix_len = strlen(suffix);
 	memcpy(n->suffix, suffix, n->suffix_len + 1);
@@ -35,21 +51,14 @@ bool names_init(struct names *n, const char *suffix, uint32_t pairs, uint32_t pr
 	n->n_probes = probes;
 	n->n_targets = targets;
 	n->n_streams = streams;
-	n->pairs = bench_alloc(pairs, sizeof(*n->pairs));
-	n->probes = bench_alloc(probes, sizeof(*n->probes));
+	n->n_backends = 1;
 	n->targets = bench_alloc(targets, sizeof(*n->targets));
-	n->store = at = bench_alloc(1, ((size_t)pairs + probes) * per_name + targets * per_target);
-	at = series_print(n->pairs, pairs, at, "d", 0, suffix);
-	at = series_print(n->probes, probes, at, "x", 0, suffix);
-	if (!given) {
-		series_print(n->targets, targets, at, "h", 1, target_suffix);
-		return true;
-	}
+	n->store = at = bench_alloc(targets, per_target);
 	for (uint32_t i = 0; i < targets; i++) {
-		size_t len = strlen(given[i]);
+		int len = given ? sprintf(at, "%s", given[i])
+				: sprintf(at, "h%u.%s", i + 1, target_suffix);
 
-		memcpy(at, given[i], len + 1);
-		n->targets[i] = (struct text){ at, len };
+		n->targets[i] = (struct text){ at, (size_t)len };
 		at += len + 1;
 	}
 	return true;
@@ -57,8 +66,6 @@ bool names_init(struct names *n, const char *suffix, uint32_t pairs, uint32_t pr
 
 void names_free(struct names *n)
 {
-	free(n->pairs);
-	free(n->probes);
 	free(n->targets);
 	free(n->store);
 	memset(n, 0, sizeof(*n));

@@ -24,6 +24,9 @@ static const struct option_row rows[] = {
 		"start this router on loopback in a temporary directory, stop it afterwards" },
 	{ NULL, "router-arg", "ARG", LIST, AT(router_args), 0, 0,
 		"one more argument for it; repeatable" },
+	{ NULL, "workers", "N", NUMBER, AT(workers), 1, 64, "its --workers" },
+	{ NULL, "against", "N", NUMBER, AT(against), 0, 64,
+		"each run twice, the other with N workers; the ratio is reported; 0: do not" },
 	{ NULL, "s2s", "ADDR:PORT", STRING, AT(s2s), 0, 0,
 		"S2S address of a server that runs already" },
 	{ NULL, "component", "ADDR:PORT", STRING, AT(component), 0, 0,
@@ -42,6 +45,10 @@ static const struct option_row rows[] = {
 	{ "Pairs", "pairs", "N", NUMBER, AT(pairs), 1, 10000000, "sender domains d<i>.SUFFIX" },
 	{ NULL, "targets", "M", NUMBER, AT(targets), 1, 100000,
 		"hosted domains, the senders spread over them" },
+	{ NULL, "backends", "B", NUMBER, AT(backends), 1, OPTIONS_BACKENDS,
+		"components, the targets spread over them (only with --router)" },
+	{ NULL, "by-stream", NULL, FLAG, AT(by_stream), 0, 1,
+		"all pairs of a stream are for one target; else each stream has some for each" },
 	{ NULL, "streams", "S", NUMBER, AT(streams), 1, 10000,
 		"streams, the pairs spread over them" },
 	{ NULL, "window", "W", NUMBER, AT(window), 0, 1000000,
@@ -49,7 +56,7 @@ static const struct option_row rows[] = {
 	{ NULL, "suffix", "DOMAIN", STRING, AT(suffix), 0, 0, "domain of the senders" },
 	{ NULL, "target-suffix", "DOMAIN", STRING, AT(target_suffix), 0, 0,
 		"domain of several targets h1.DOMAIN, ...; a single one is hosted.DOMAIN" },
-	{ "Stanzas", "stanzas", "N", NUMBER, AT(stanzas), 0, 4000000000ull,
+	{ "Stanzas", "stanzas", "N", NUMBER, AT(stanzas), 0, 100000000000ull,
 		"chat messages, round robin over the verified pairs" },
 	{ NULL, "size", "BYTES", NUMBER, AT(size), SHAPES_SIZE_MIN, SHAPES_SIZE_MAX,
 		"of a whole message, within 2; the body fills it" },
@@ -57,6 +64,22 @@ static const struct option_row rows[] = {
 		"messages per second; latency is measured only so; 0: as fast as the server takes them" },
 	{ NULL, "invalid", "K", NUMBER, AT(invalid), 0, 100000,
 		"in the middle assert K more domains with keys that are called invalid" },
+	{ "Trouble in the middle third of the stanzas' time (only with --router and --rate)",
+		"stall", NULL, FLAG, AT(stall), 0, 1, "the last backend reads nothing" },
+	{ NULL, "vanish", NULL, FLAG, AT(vanish), 0, 1,
+		"the last backend's connection is reset; at the end of the third it logs in again" },
+	{ NULL, "noise", NULL, FLAG, AT(noise), 0, 1,
+		"the first pair sends as much as its stream takes" },
+	{ NULL, "late-pairs", "N", NUMBER, AT(late_pairs), 0, 1000000,
+		"N more pairs are asserted on the same streams" },
+	{ NULL, "overload", "F", NUMBER, AT(overload), 1, 100,
+		"F times the rate; what does not get out then is dropped" },
+	{ "Other trouble (likewise)", "backend-rate", "R", NUMBER, AT(backend_rate), 0, 100000000,
+		"messages a second that the backends read, together; 0: all they get" },
+	{ NULL, "churn", "R", NUMBER, AT(churn), 0, 1000,
+		"streams a second that end and are opened anew with other pairs" },
+	{ NULL, "growth", "MIB", NUMBER, AT(growth), 0, 1000000,
+		"fail if resident memory after the pairs grows by more; 0: any" },
 	{ "TLS 1.3 (only with --router; certificates are made for the run)", "tls",
 		"off|starttls|direct", STRING, AT(tls_text), 0, 0, "of the streams to the router" },
 	{ NULL, "client-cert", NULL, FLAG, AT(client_cert), 0, 1,
@@ -85,8 +108,11 @@ static const struct option_row rows[] = {
 
 static const struct options defaults = {
 	.pairs = 10000,
+	.workers = 1,
 	.targets = 1,
+	.backends = 1,
 	.streams = 1,
+	.overload = 1,
 	.stanzas = 1000000,
 	.size = 296,
 	.tls_text = "off",
@@ -232,6 +258,34 @@ static bool tls_check(struct options *o)
 	return !fault;
 }
 
+static bool trouble_check(struct options *o)
+{
+	bool any = options_staged(o) || options_lossy(o) || o->churn;
+	const char *fault = NULL;
+
+	if (o->targets < o->backends)
+		o->targets = o->backends;
+	if ((any || o->against || o->backends > 1 || o->workers > 1 || o->growth) && !o->router)
+		fault = "--workers, --against, --backends, --growth and all trouble need --router";
+	else if (any && (!o->rate || !o->stanzas))
+		fault = "trouble needs --rate and --stanzas";
+	else if (o->component_names.n && o->backends > 1)
+		fault = "--component-name and --backends are two ways to say the same";
+	else if ((o->stall || o->vanish) && o->backends < 2)
+		fault = "--stall and --vanish need --backends: nobody else could feel it";
+	else if (o->stall && o->vanish)
+		fault = "a backend can --stall or --vanish";
+	else if (o->by_stream && (o->churn || o->late_pairs))
+		fault = "--by-stream goes with neither --churn nor --late-pairs";
+	else if (o->invalid && o->churn)
+		fault = "--invalid needs a stream that stays: no --churn";
+	else if (o->churn && options_pairs(o) > OPTIONS_PAIRS)
+		fault = "too many pairs for so much --churn";
+	if (fault)
+		fprintf(stderr, "sluice-bench: %s\n", fault);
+	return !fault;
+}
+
 static bool options_check(struct options *o)
 {
 	int ways = (o->router != NULL) + (o->s2s != NULL) + (o->direct != 0);
@@ -249,7 +303,7 @@ static bool options_check(struct options *o)
 		fputs("sluice-bench: --invalid needs a server\n", stderr);
 		return false;
 	}
-	if (!tls_check(o))
+	if (!tls_check(o) || !trouble_check(o))
 		return false;
 	if (o->component_names.n > 1)
 		o->targets = o->component_names.n;
@@ -265,6 +319,13 @@ static bool options_check(struct options *o)
 		address_take(&o->dns_address, "dns-listen", o->dns_listen) &&
 		address_take(&o->authority_address, "authority-listen", o->authority_listen) &&
 		pids_parse(o);
+}
+
+uint64_t options_pairs(const struct options *o)
+{
+	uint64_t blocks = o->churn ? o->churn * (o->stanzas / o->rate + 2) : 0;
+
+	return o->pairs + o->late_pairs + blocks * (o->pairs / o->streams);
 }
 
 int options_parse(struct options *o, int argc, char **argv)

@@ -9,6 +9,8 @@
 #include "bench/proc.h"
 
 #define OPTIONS_LIST 64
+#define OPTIONS_BACKENDS 1000
+#define OPTIONS_PAIRS 100000000
 
 struct options_list {
 	const char *item[OPTIONS_LIST];
@@ -24,11 +26,14 @@ struct options {
 	const char *s2s, *component, *dns_listen, *authority_listen, *secret;
 	struct options_list component_names;
 	const char *pids;
-	uint64_t direct;
+	uint64_t direct, workers, against;
 	/* What is sent. */
-	uint64_t pairs, targets, streams, window;
+	uint64_t pairs, targets, backends, by_stream, streams, window;
 	uint64_t stanzas, size, rate, invalid;
 	const char *suffix, *target_suffix;
+	/* What is the matter. */
+	uint64_t stall, vanish, noise, late_pairs, overload; /* in the middle third */
+	uint64_t backend_rate, churn, growth;
 	/* TLS. */
 	const char *tls_text;
 	enum options_tls tls;
@@ -40,6 +45,21 @@ struct options {
 	struct address s2s_address, component_address, dns_address, authority_address;
 	struct proc proc;
 };
+
+/* All pairs that the run may come to: the first, the late ones, and those of churn. */
+uint64_t options_pairs(const struct options *o);
+
+/* Whether something is the matter in the middle third, so that there is one. */
+static inline bool options_staged(const struct options *o)
+{
+	return o->stall || o->vanish || o->noise || o->late_pairs || o->overload > 1;
+}
+
+/* Whether stanzas may fail to arrive; then the router's own counters have to say which. */
+static inline bool options_lossy(const struct options *o)
+{
+	return o->stall || o->vanish || o->backend_rate;
+}
 
 /*
  * Fills o. Returns -1 to go on, else the exit code: 0 after --help, 2 after a word

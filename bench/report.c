@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bench/report.h"
 
+#include "bench/spread.h"
+
 #include <math.h>
 #include <stdarg.h>
 
@@ -18,10 +20,6 @@ static const struct figure figures[] = {
 };
 
 #define N_FIGURES (sizeof(figures) / sizeof(figures[0]))
-
-struct spread {
-	double min, median, max;
-};
 
 void result_init(struct result *r)
 {
@@ -46,34 +44,18 @@ static double figure_of(const struct figure *g, const struct result *r)
 	return *(const double *)((const char *)r + g->offset);
 }
 
-static int double_compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* false when no run has measured it; runs that have not are left out. */
-static bool figure_spread(const struct figure *g, const struct result *results, unsigned runs,
-	struct spread *s)
+/* Over all runs that have measured it. */
+static struct spread figure_spread(const struct figure *g, const struct result *results,
+	unsigned runs)
 {
 	double *v = bench_alloc(runs, sizeof(*v));
-	unsigned n = 0;
+	struct spread s;
 
-	for (unsigned i = 0; i < runs; i++) {
-		double x = figure_of(g, &results[i]);
-
-		if (!isnan(x))
-			v[n++] = x;
-	}
-	qsort(v, n, sizeof(*v), double_compare);
-	if (n) {
-		s->min = v[0];
-		s->max = v[n - 1];
-		s->median = n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-	}
+	for (unsigned i = 0; i < runs; i++)
+		v[i] = figure_of(g, &results[i]);
+	s = spread_of(v, runs);
 	free(v);
-	return n > 0;
+	return s;
 }
 
 static void table_print(FILE *f, const struct result *results, unsigned runs)
@@ -82,9 +64,9 @@ static void table_print(FILE *f, const struct result *results, unsigned runs)
 		fprintf(f, "%-46s %14s %14s %14s\n", "", "minimum", "median", "maximum");
 	for (size_t i = 0; i < N_FIGURES; i++) {
 		const struct figure *g = &figures[i];
-		struct spread s;
+		struct spread s = figure_spread(g, results, runs);
 
-		if (!figure_spread(g, results, runs, &s))
+		if (!s.n)
 			continue;
 		if (runs == 1)
 			fprintf(f, "%-46s %14.*f %s\n", g->words, g->digits, s.median, g->unit);
@@ -99,14 +81,26 @@ static const char *plural(double n)
 	return n == 1 ? "" : "s";
 }
 
+/* ", N workers" where we have chosen how many. */
+static const char *words_workers(const struct options *o, char text[32])
+{
+	text[0] = '\0';
+	if (o->router)
+		snprintf(text, 32, ", %llu worker%s", (unsigned long long)o->workers,
+			plural((double)o->workers));
+	return text;
+}
+
 static void words_pairs(FILE *f, const struct options *o, const struct result *r)
 {
+	char workers[32];
+
 	if (isnan(r->pairs_valid))
 		return;
-	fprintf(f, "%.0f pair%s %s on %llu stream%s%s", r->pairs_valid, plural(r->pairs_valid),
+	fprintf(f, "%.0f pair%s %s on %llu stream%s%s%s", r->pairs_valid, plural(r->pairs_valid),
 		o->client_cert ? "proven by one certificate" : "verified",
 		(unsigned long long)o->streams, plural((double)o->streams),
-		o->tls ? " with TLS 1.3" : "");
+		o->tls ? " with TLS 1.3" : "", words_workers(o, workers));
 	fprintf(f,
 		"; %.0f SRV question%s answered (_xmpp-server), %.0f connection%s to the"
 		" authoritative server\n",
@@ -131,6 +125,19 @@ static void words_stanzas(FILE *f, const struct result *r)
 			r->stanzas_sent, plural(r->stanzas_sent), r->stanzas_lost,
 			r->stanzas_duplicated, r->stanzas_reordered, r->stanzas_damaged,
 			r->stanzas_misaddressed, r->stanzas_alien);
+}
+
+/* Where they went that did not arrive, if the router has said so. */
+static void words_accounts(FILE *f, const struct result *r)
+{
+	if (isnan(r->accepted) || !(r->stanzas_lost > 0))
+		return;
+	fprintf(f, "The router says: %.0f accepted, %.0f answered with errors, %.0f in doubt",
+		r->accepted, r->returned, r->in_doubt);
+	if (r->stanzas_unknown > 0)
+		fprintf(f, "; %.0f were in the buffers of the connection that ended",
+			r->stanzas_unknown);
+	fputc('\n', f);
 }
 
 static void words_probes(FILE *f, const struct result *r)
@@ -168,6 +175,7 @@ void report_people(FILE *f, const struct options *o, const struct result *result
 			fprintf(f, "\nRun %u of %u:\n", i + 1, runs);
 		words_pairs(f, o, r);
 		words_stanzas(f, r);
+		words_accounts(f, r);
 		words_probes(f, r);
 		for (unsigned k = 0; k < r->n_failures; k++)
 			fprintf(f, "FAILED: %s\n", r->failures[k]);
@@ -199,10 +207,10 @@ static void json_number(FILE *f, const char *name, double v)
 static void json_figure(FILE *f, const struct figure *g, const struct result *results,
 	unsigned runs)
 {
-	struct spread s;
+	struct spread s = figure_spread(g, results, runs);
 
 	json_string(f, g->name);
-	if (!figure_spread(g, results, runs, &s)) {
+	if (!s.n) {
 		fputs(":null", f);
 		return;
 	}
@@ -228,6 +236,16 @@ static void json_options(FILE *f, const struct options *o)
 {
 	fputs("\"options\":{\"server\":", f);
 	json_string(f, o->router ? o->router : o->s2s ? o->s2s : "direct");
+	if (o->router)
+		fprintf(f, ",\"workers\":%llu", (unsigned long long)o->workers);
+	fprintf(f, ",\"by_stream\":%s", o->by_stream ? "true" : "false");
+	fprintf(f, ",\"backends\":%llu,\"backend_rate\":%llu", (unsigned long long)o->backends,
+		(unsigned long long)o->backend_rate);
+	fprintf(f, ",\"stall\":%s,\"vanish\":%s,\"noise\":%s", o->stall ? "true" : "false",
+		o->vanish ? "true" : "false", o->noise ? "true" : "false");
+	fprintf(f, ",\"late_pairs\":%llu,\"overload\":%llu,\"churn\":%llu",
+		(unsigned long long)o->late_pairs, (unsigned long long)o->overload,
+		(unsigned long long)o->churn);
 	fprintf(f, ",\"pairs\":%llu,\"targets\":%llu,\"streams\":%llu,\"window\":%llu",
 		(unsigned long long)o->pairs, (unsigned long long)o->targets,
 		(unsigned long long)o->streams, (unsigned long long)o->window);
@@ -265,5 +283,5 @@ void report_json(FILE *f, const struct options *o, const struct result *results,
 		fputs(i ? "," : "", f);
 		json_figure(f, &figures[i], results, runs);
 	}
-	fputs("}}\n", f);
+	fputs("}}", f);
 }

@@ -13,7 +13,7 @@
 void report_people(FILE *f, const struct options *o, const struct result *results, unsigned runs);
 
 /*
- * One object: "ok", "failures" (of each run), "options", "figures" with "unit",
+ * One object, no new line behind it: "ok", "failures" (of each run), "options", "figures" with "unit",
  * "min", "median", "max" and "runs" of each; a figure that was not measured is null.
  */
 void report_json(FILE *f, const struct options *o, const struct result *results, unsigned runs);

@@ -12,6 +12,12 @@
 #include "bench/bench.h"
 #include "bench/tally.h"
 
+#define RESULT_FLOW(F, name, words)                                                                \
+	F(name##_sent, "", 0, words ": sent")                                                      \
+	F(name##_arrived, "", 0, "  arrived")                                                      \
+	F(name##_p50, "us", 1, "  latency, median")                                                \
+	F(name##_p99, "us", 1, "  latency, 99 %")
+
 #define RESULT_FIGURES(F)                                                                          \
 	F(start_time, "ms", 0, "from the start of the router until it listens")                    \
 	F(memory_router, "KiB", 0, "resident memory, before the streams")                          \
@@ -55,6 +61,28 @@
 	F(stanzas_mb, "MB/s", 1, "payload")                                                        \
 	F(stanzas_cpu, "s", 3, "CPU time of the server for them")                                  \
 	F(stanzas_per_cpu, "1/s", 0, "stanzas per CPU-second of the server")                       \
+	F(stanzas_withheld, "", 0, "not sent: overload, or the stream was away")                   \
+	F(stanzas_noise, "", 0, "of the stanzas, noise")                                           \
+	RESULT_FLOW(F, before, "others, first third")                                              \
+	RESULT_FLOW(F, middle, "others, middle third")                                             \
+	RESULT_FLOW(F, after, "others, last third")                                                \
+	RESULT_FLOW(F, troubled_before, "in trouble, first third")                                 \
+	RESULT_FLOW(F, troubled_middle, "in trouble, middle third")                                \
+	RESULT_FLOW(F, troubled_after, "in trouble, last third")                                   \
+	F(recovery, "ms", 1, "until the last of the middle third arrived, after it")               \
+	F(late_asked, "", 0, "late pairs asserted")                                                \
+	F(late_valid, "", 0, "  answered valid")                                                   \
+	F(late_time, "s", 3, "  time for all of them")                                             \
+	F(late_p50, "ms", 1, "  time for one, median")                                             \
+	F(late_p99, "ms", 1, "  99 %")                                                             \
+	F(late_max, "ms", 1, "  maximum")                                                          \
+	F(churn_streams, "", 0, "streams opened anew")                                             \
+	F(churn_pairs, "", 0, "  their pairs, answered valid")                                     \
+	F(accepted, "", 0, "the router says: stanzas accepted")                                    \
+	F(returned, "", 0, "  errors made for them, or not wanted")                                \
+	F(parked, "", 0, "  parked for a while")                                                   \
+	F(in_doubt, "", 0, "  in doubt")                                                           \
+	F(stanzas_unknown, "", 0, "lost, and the router does not know")                            \
 	F(bench_per_cpu, "1/s", 0, "stanzas per CPU-second of the bench")                          \
 	F(latency_p50, "us", 1, "latency, median")                                                 \
 	F(latency_p99, "us", 1, "latency, 99 %")                                                   \

@@ -31,14 +31,17 @@ static void run_init(struct run *run, const struct options *o, unsigned number, 
 		given = &one;
 	if (given && o->component_names.n && o->targets != o->component_names.n)
 		given = NULL;
-	if (!names_init(&run->names, suffix, (uint32_t)o->pairs, (uint32_t)o->invalid, given,
-		    o->target_suffix, (uint32_t)o->targets, (uint32_t)o->streams))
+	if (!names_init(&run->names, suffix, (uint32_t)options_pairs(o), (uint32_t)o->invalid,
+		    given, o->target_suffix, (uint32_t)o->targets, (uint32_t)o->streams))
 		result_fail(r, "a domain name would be too long");
+	run->names.n_backends = (uint32_t)o->backends;
+	run->names.by_stream = o->by_stream;
 	shapes_init(&run->shapes, o->size, o->seed);
 	run->keys = keys_new();
-	ledger_init(&run->ledger, 1, 1);
+	ledger_init(&run->ledger, 1);
 	sink_init(&run->sink, &run->loop, &run->names, &run->shapes, &run->ledger);
-	origin_init(&run->origin, &run->loop, &run->names, &run->shapes, run->keys, &run->ledger);
+	origin_init(&run->origin, &run->loop, &run->names, &run->shapes, run->keys, &run->ledger,
+		(uint32_t)o->pairs, (uint32_t)o->late_pairs);
 	if (!loop_init(&run->loop))
 		result_fail(r, "epoll: %s", strerror(errno));
 }
@@ -84,20 +87,24 @@ static void run_free(struct run *run)
 static uint64_t run_progress(const struct run *run)
 {
 	const struct origin *o = &run->origin;
-
 	struct storm_counts storm = { 0 };
+	uint64_t pairs = 0;
 
+	for (unsigned i = 0; i < WAVES; i++) {
+		const struct origin_pairs *c = &o->counts.pairs[i];
+
+		pairs += c->asked + c->valid + c->invalid + c->error + c->closed;
+	}
 	if (run->storm)
 		storm = storm_counts(run->storm);
-	return storm.opened + storm.failed + o->n_ready + o->n_closed + o->counts.asked +
-		o->counts.valid + o->counts.invalid + o->counts.error + o->counts.closed +
-		o->counts.probes_answered + o->counts.bytes + run->sink.n_ready +
-		run->sink.n_closed + run->sink.bytes + run->authority.counts.verified +
-		run->dnsd.counts.srv;
+	return storm.opened + storm.failed + o->n_ready + o->n_closed + pairs +
+		o->counts.probes_answered + o->counts.bytes + o->counts.withheld +
+		o->counts.reopened + run->sink.n_ready + run->sink.n_closed + run->sink.n_returned +
+		run->sink.bytes + run->authority.counts.verified + run->dnsd.counts.srv;
 }
 
 /* Runs the loop until done says so; false, with a failure, when that does not come. */
-static bool run_until(struct run *run, bool (*done)(const struct run *run), const char *what)
+static bool run_until(struct run *run, bool (*done)(struct run *run), const char *what)
 {
 	uint64_t progress = run_progress(run), since = bench_now(), checked = since;
 
@@ -105,6 +112,7 @@ static bool run_until(struct run *run, bool (*done)(const struct run *run), cons
 		uint64_t now, then;
 
 		loop_turn(&run->loop, 100);
+		run_trouble_turn(run);
 		now = bench_now();
 		then = progress;
 		progress = run_progress(run);
@@ -132,40 +140,42 @@ static void run_quiet(struct run *run)
 {
 	uint64_t end = bench_now() + QUIET_NS;
 
-	while (bench_now() < end && !run_stopped)
+	while (bench_now() < end && !run_stopped) {
 		loop_turn(&run->loop, 20);
+		run_trouble_turn(run);
+	}
 }
 
 /* --- the phases --- */
 
-static bool sink_is_ready(const struct run *run)
+static bool sink_is_ready(struct run *run)
 {
 	return run->sink.n_closed || run->sink.n_ready == run->sink.n_links;
 }
 
-static bool origin_is_ready(const struct run *run)
+static bool origin_is_ready(struct run *run)
 {
 	return run->origin.n_closed || run->origin.n_ready == run->origin.n_streams;
 }
 
-static bool direct_is_ready(const struct run *run)
+static bool direct_is_ready(struct run *run)
 {
 	return run->sink.n_ready == run->origin.n_streams;
 }
 
-static bool pairs_are_settled(const struct run *run)
+static bool pairs_are_settled(struct run *run)
 {
 	return origin_settled(&run->origin);
 }
 
-static bool stanzas_are_settled(const struct run *run)
+static bool stanzas_are_settled(struct run *run)
 {
 	const struct origin *o = &run->origin;
 
 	/* Nothing can come any more: do not wait for a time-out to say so. */
 	if (o->n_closed == o->n_streams || run->sink.n_closed)
 		return true;
-	return origin_sent(o) && run->ledger.arrived == run->ledger.sent;
+	return origin_sent(o) && run->stage == run->last_stage && run_trouble_over(run);
 }
 
 static bool direct_open(struct run *run)
@@ -184,12 +194,19 @@ static bool direct_open(struct run *run)
 static bool streams_open(struct run *run)
 {
 	const struct options *o = run->o;
-	const char *first = run->names.targets[0].p;
-	const char *const *names = o->component_names.n ? o->component_names.item : &first;
-	uint32_t count = o->component_names.n ? o->component_names.n : 1;
+	const char *const *names = o->component_names.n ? o->component_names.item : run->logins;
+	uint32_t count = o->component_names.n ? o->component_names.n : (uint32_t)o->backends;
 
 	if (o->direct)
 		return direct_open(run);
+	/* Target t is behind backend t: each logs in as its first one. */
+	for (uint32_t i = 0; i < o->backends; i++)
+		run->logins[i] = run->names.targets[i].p;
+	/* What does not get out is to be seen here, not to wait for seconds in the kernel. */
+	run->origin.narrow = o->overload > 1;
+	if (o->stall)
+		run->sink.narrow = (uint32_t)o->backends - 1;
+	run->sink.rate = o->backend_rate * o->size / o->backends;
 	if (!sink_login(&run->sink, &run->component, names, count,
 		    o->router ? run->secret : o->secret)) {
 		result_fail(run->r, "component: %s", strerror(errno));
@@ -218,30 +235,6 @@ static bool streams_open(struct run *run)
 	return !run->origin.n_closed;
 }
 
-static void pairs_note(struct run *run, uint64_t cpu)
-{
-	const struct origin_counts *c = &run->origin.counts;
-	struct result *r = run->r;
-	struct proc_memory m = proc_memory(&run->proc);
-
-	r->pairs_asked = (double)c->asked;
-	r->pairs_valid = (double)c->valid;
-	r->pairs_invalid = (double)c->invalid;
-	r->pairs_error = (double)c->error;
-	r->pairs_closed = (double)(run->names.n_pairs - c->valid - c->invalid - c->error);
-	r->pairs_time = (double)(c->last - c->first) / 1e9;
-	if (c->last > c->first)
-		r->pairs_rate = (double)c->valid / r->pairs_time;
-	if (!run->proc.n)
-		return;
-	r->pairs_cpu = (double)cpu / 1e9;
-	if (cpu)
-		r->pairs_per_cpu = (double)c->valid / r->pairs_cpu;
-	r->memory_pairs = (double)m.resident / 1024;
-	if (c->valid)
-		r->memory_per_pair = (r->memory_pairs - r->memory_start) * 1024 / (double)c->valid;
-}
-
 static bool pairs_run(struct run *run)
 {
 	uint64_t cpu;
@@ -254,11 +247,11 @@ static bool pairs_run(struct run *run)
 	cpu = proc_cpu(&run->proc);
 	origin_assert(&run->origin, (uint32_t)run->o->window);
 	ok = run_until(run, pairs_are_settled, "the pairs were verified");
-	pairs_note(run, proc_cpu(&run->proc) - cpu);
-	return ok || (run->origin.counts.valid && !run_stopped);
+	run_figures_pairs(run, proc_cpu(&run->proc) - cpu);
+	return ok || (run->origin.counts.pairs[WAVE_FIRST].valid && !run_stopped);
 }
 
-static bool storm_is_done(const struct run *run)
+static bool storm_is_done(struct run *run)
 {
 	return storm_is_over(run->storm);
 }
@@ -288,91 +281,56 @@ static bool storm_begin(struct run *run)
 /* Waits for its end. CPU time is counted to the end of the stanzas beside it, if there are any. */
 static bool storm_end(struct run *run)
 {
-	struct result *r = run->r;
-	struct storm_counts c;
-	uint64_t cpu;
 	bool ok;
 
 	if (!run->storm)
 		return true;
 	ok = run_until(run, storm_is_done, "the storm went on");
-	cpu = proc_cpu(&run->proc) - run->storm_cpu;
-	c = storm_counts(run->storm);
-	r->storm_opened = (double)c.opened;
-	r->storm_failed = (double)c.failed;
-	r->storm_resumed = (double)c.resumed;
-	r->storm_time = (double)c.time / 1e9;
-	if (c.time)
-		r->storm_rate = r->storm_opened / r->storm_time;
-	r->storm_cpu = (double)cpu / 1e9;
-	if (cpu)
-		r->storm_per_cpu = r->storm_opened / r->storm_cpu;
-	if (c.failed)
-		result_fail(r, "%" PRIu64 " connections of the storm failed; the first: %s",
-			c.failed, storm_reason(run->storm));
+	run_figures_storm(run, proc_cpu(&run->proc) - run->storm_cpu);
 	return ok;
 }
 
-static void latency_note(struct run *run)
+static void stages_begin(struct run *run)
 {
-	const struct latency *l = &run->sink.latency;
+	const struct options *o = run->o;
+	struct flows *f = &run->flows;
 
-	/* Without a rate it would be the depth of the server's queues. */
-	if (!l->count || !run->o->rate)
+	pace_begin(&run->origin.pace, o->stanzas, o->rate, options_staged(o), (unsigned)o->overload,
+		bench_now());
+	if (!options_staged(o))
 		return;
-	run->r->latency_p50 = (double)latency_quantile(l, 0.5) / 1e3;
-	run->r->latency_p99 = (double)latency_quantile(l, 0.99) / 1e3;
-	run->r->latency_p999 = (double)latency_quantile(l, 0.999) / 1e3;
-	run->r->latency_max = (double)l->max / 1e3;
-}
-
-static void stanzas_note(struct run *run, uint64_t cpu, uint64_t own)
-{
-	const struct ledger *l = &run->ledger;
-	struct result *r = run->r;
-
-	r->stanzas_sent = (double)l->sent;
-	if (!l->sent)
-		return;
-	r->stanza_bytes = (double)run->origin.counts.bytes / (double)l->sent;
-	if (run->sink.last > run->origin.began) {
-		r->stanzas_time = (double)(run->sink.last - run->origin.began) / 1e9;
-		r->stanzas_rate = (double)l->arrived / r->stanzas_time;
-		r->stanzas_mb = r->stanzas_rate * r->stanza_bytes / 1e6;
-	}
-	r->bench_per_cpu = (double)l->arrived / ((double)own / 1e9);
-	latency_note(run);
-	if (!run->proc.n)
-		return;
-	r->stanzas_cpu = (double)cpu / 1e9;
-	if (cpu && !run->storm)
-		r->stanzas_per_cpu = (double)l->arrived / r->stanzas_cpu;
-	r->memory_end = (double)proc_memory(&run->proc).resident / 1024;
+	run->last_stage = STAGE_AFTER;
+	flows_init(f, &run->names, &run->origin.pace);
+	if (o->stall || o->vanish)
+		f->backend = run->names.n_backends - 1;
+	if (o->noise)
+		f->pair = 0;
+	run->origin.flows = run->sink.flows = f;
 }
 
 static bool stanzas_run(struct run *run)
 {
 	const struct options *o = run->o;
-	uint64_t cpu, own, valid = run->origin.counts.valid;
+	uint64_t cpu, own;
 	bool ok;
 
 	if (!storm_begin(run))
 		return false;
 	if (o->reload)
 		child_reload(&run->child);
-	if (!valid || (!o->stanzas && !o->invalid))
+	if (!run->origin.counts.pairs[WAVE_FIRST].valid || (!o->stanzas && !o->invalid))
 		return storm_end(run);
 	ledger_free(&run->ledger);
-	/* One more than the mean for the remainder, one for the rounding of shares. */
-	ledger_init(&run->ledger, run->names.n_pairs, (uint32_t)(o->stanzas / valid + 2));
+	ledger_init(&run->ledger, run->names.n_pairs);
+	stages_begin(run);
 	cpu = proc_cpu(&run->proc);
 	own = proc_cpu_own();
-	if (!origin_send(&run->origin, o->stanzas, o->rate)) {
+	if (!origin_send(&run->origin, (uint32_t)o->churn)) {
 		result_fail(run->r, "timer: %s", strerror(errno));
 		return false;
 	}
 	ok = run_until(run, stanzas_are_settled, "the stanzas were on their way");
-	stanzas_note(run, proc_cpu(&run->proc) - cpu, proc_cpu_own() - own);
+	run_figures_stanzas(run, proc_cpu(&run->proc) - cpu, proc_cpu_own() - own);
 	ok = ok && storm_end(run);
 	run_quiet(run);
 	return ok;
@@ -389,6 +347,7 @@ void run_once(const struct options *o, unsigned number, struct result *r)
 	/* A crash that only the closed streams have shown. */
 	if (run.child.pid)
 		run_child_lost(&run);
+	run_figures_counts(&run);
 	run_verdict(&run);
 	run_free(&run);
 }

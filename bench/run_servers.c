@@ -24,9 +24,12 @@ static bool registry_write(struct run *run)
 	/* Another one for the component; the sink needs it later. */
 	keys_random(run->secret, 32);
 	ok = ok && child_write(c, "sink.secret", "%s\n", run->secret);
-	ok = ok && child_write(c, "routes", "backend sink component secret-file=sink.secret\n");
+	for (uint32_t i = 0; ok && i < run->names.n_backends; i++)
+		ok = child_write(c, "routes", "backend sink%u component secret-file=sink.secret\n",
+			i);
 	for (uint32_t i = 0; ok && i < run->names.n_targets; i++)
-		ok = child_write(c, "routes", "%s sink\n", run->names.targets[i].p);
+		ok = child_write(c, "routes", "%s sink%u\n", run->names.targets[i].p,
+			i % run->names.n_backends);
 	return ok;
 }
 
@@ -81,12 +84,12 @@ static bool router_start(struct run *run)
 {
 	const struct options *o = run->o;
 	char s2s[ADDRESS_TEXT], component[ADDRESS_TEXT], dns[ADDRESS_TEXT + 16];
-	char routes[256], secret[256], log[200], credentials[3][256];
+	char routes[256], secret[256], log[200], credentials[3][256], workers[24];
 	uint64_t began = bench_now();
 	char *argv[40 + OPTIONS_LIST] = { (char *)(uintptr_t)o->router, "--name",
 		"bench.router.test", "--listen", s2s, "--component-listen", component, "--dns", dns,
 		"--allow-peer-net", "127.0.0.0/8", "--routes", routes, "--secret-file", secret,
-		"--workers", "1", "--log-level", "warn" };
+		"--workers", workers, "--log-level", run_is_counted(o) ? "info" : "warn" };
 	unsigned n = 0;
 
 	while (argv[n])
@@ -96,6 +99,7 @@ static bool router_start(struct run *run)
 		argv[n++] = (char *)(uintptr_t)o->router_args.item[i];
 	address_print(&run->s2s, s2s);
 	address_print(&run->component, component);
+	snprintf(workers, sizeof(workers), "%u", (unsigned)o->workers);
 	snprintf(dns, sizeof(dns), "127.0.0.1@%u", address_port(&run->dns));
 	child_path(&run->child, "routes", routes);
 	child_path(&run->child, "dialback.secret", secret);

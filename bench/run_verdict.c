@@ -4,39 +4,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-static void counts_note(struct run *run)
-{
-	const struct options *o = run->o;
-	const struct authority_counts *a = &run->authority.counts;
-	const struct dnsd_counts *d = &run->dnsd.counts;
-	struct result *r = run->r;
-
-	if (!isnan(r->stanzas_sent)) {
-		r->stanzas_arrived = (double)run->ledger.arrived;
-		r->stanzas_lost = (double)ledger_lost(&run->ledger);
-		r->stanzas_duplicated = (double)run->ledger.duplicated;
-		r->stanzas_reordered = (double)run->ledger.reordered;
-		r->stanzas_alien = (double)run->ledger.alien;
-		r->stanzas_damaged = (double)run->sink.damaged;
-		r->stanzas_misaddressed = (double)run->sink.misaddressed;
-	}
-	if (o->direct)
-		return;
-	r->stanzas_bounced = (double)a->stanzas;
-	r->authority_connections = (double)a->connections;
-	if (o->tls)
-		r->authority_secured = (double)a->secured;
-	r->verify_valid = (double)a->verified;
-	r->verify_invalid = (double)a->refused;
-	r->dns_srv = (double)d->srv;
-	r->dns_srvs = (double)d->srvs;
-	r->dns_address = (double)d->address;
-	r->dns_senders = (double)d->senders;
-	r->streams_closed = (double)run->origin.n_closed;
-	if (run->proc.n)
-		r->memory_peak = (double)proc_memory(&run->proc).peak / 1024;
-}
-
 static void probes_judge(struct run *run)
 {
 	const struct origin_counts *c = &run->origin.counts;
@@ -62,7 +29,7 @@ static void probes_judge(struct run *run)
 
 static void pairs_judge(struct run *run)
 {
-	const struct origin_counts *c = &run->origin.counts;
+	const struct origin_pairs *c = &run->origin.counts.pairs[WAVE_FIRST];
 	struct result *r = run->r;
 	char text[256];
 
@@ -79,8 +46,9 @@ static void pairs_judge(struct run *run)
 			c->valid, run->o->pairs,
 			run->origin.pair_reason[0] ? run->origin.pair_reason : "none",
 			text[0] ? text : "none");
-	if (c->unexpected)
-		result_fail(r, "%" PRIu64 " dialback answers that nobody asked for", c->unexpected);
+	if (run->origin.counts.unexpected)
+		result_fail(r, "%" PRIu64 " dialback answers that nobody asked for",
+			run->origin.counts.unexpected);
 	if (run->origin.n_closed)
 		result_fail(r, "%u of %u streams were closed; the first: %s", run->origin.n_closed,
 			run->origin.n_streams, run->origin.reason);
@@ -92,21 +60,23 @@ static void pairs_judge(struct run *run)
 static void stanzas_judge(struct run *run)
 {
 	const struct result *r = run->r;
+	const struct origin_counts *c = &run->origin.counts;
+	/* Where stanzas may be lost there is more to be said about it. */
+	double lost = options_lossy(run->o) ? 0 : r->stanzas_lost;
 	char text[256];
 
 	if (isnan(r->stanzas_sent))
 		return;
-	if ((double)run->o->stanzas > r->stanzas_sent)
+	if (c->stanzas - c->noise + c->withheld < run->origin.pace.total)
 		result_fail(run->r, "only %.0f of %" PRIu64 " stanzas could be sent",
-			r->stanzas_sent, run->o->stanzas);
-	if (r->stanzas_lost > 0 || r->stanzas_duplicated > 0 || r->stanzas_reordered > 0 ||
+			r->stanzas_sent, run->origin.pace.total);
+	if (lost > 0 || r->stanzas_duplicated > 0 || r->stanzas_reordered > 0 ||
 		r->stanzas_damaged > 0 || r->stanzas_misaddressed > 0 || r->stanzas_alien > 0)
 		result_fail(run->r,
 			"of %.0f stanzas %.0f were lost, %.0f duplicated, %.0f reordered,"
 			" %.0f changed, %.0f misaddressed, %.0f never sent",
-			r->stanzas_sent, r->stanzas_lost, r->stanzas_duplicated,
-			r->stanzas_reordered, r->stanzas_damaged, r->stanzas_misaddressed,
-			r->stanzas_alien);
+			r->stanzas_sent, lost, r->stanzas_duplicated, r->stanzas_reordered,
+			r->stanzas_damaged, r->stanzas_misaddressed, r->stanzas_alien);
 	if (run->sink.n_closed)
 		result_fail(run->r, "component link: %s", run->sink.reason);
 	if (run->authority.counts.stanzas)
@@ -115,10 +85,84 @@ static void stanzas_judge(struct run *run)
 			tally_print(&run->authority.counts.bounces, text, sizeof(text)));
 }
 
+static void wave_judge(struct run *run, enum origin_wave wave, uint64_t wanted, const char *whose)
+{
+	const struct origin_pairs *c = &run->origin.counts.pairs[wave];
+	char text[256];
+
+	if (c->valid < wanted)
+		result_fail(run->r, "%" PRIu64 " of %" PRIu64 " pairs %s were verified; errors: %s",
+			c->valid, wanted, whose, tally_print(&c->conditions, text, sizeof(text)));
+}
+
+/* delivered + bounced + in doubt = accepted: what the router says must fit what was seen. */
+static void counters_judge(struct run *run)
+{
+	const struct counters *c = &run->counters;
+	const struct ledger *l = &run->ledger;
+	struct result *r = run->r;
+	uint64_t lost = ledger_lost(l);
+
+	if (!run_is_counted(run->o) || isnan(r->stanzas_sent))
+		return;
+	if (!run->counted) {
+		result_fail(r, "the router did not tell its counters");
+		return;
+	}
+	if (c->accepted != l->sent)
+		result_fail(r, "%" PRIu64 " stanzas were sent, but %" PRIu64 " accepted", l->sent,
+			c->accepted);
+	if (lost < c->returned)
+		result_fail(r,
+			"%" PRIu64 " stanzas were answered with errors, yet %" PRIu64
+			" of them arrived",
+			c->returned, c->returned - lost);
+	r->stanzas_unknown = lost > c->returned + c->in_doubt
+		? (double)(lost - c->returned - c->in_doubt)
+		: 0;
+	/* Only with a connection can anything be gone that the router does not know of. */
+	if (r->stanzas_unknown > 0 && !run->sink.n_returned)
+		result_fail(r, "%.0f stanzas were lost without a word", r->stanzas_unknown);
+}
+
+/* Those whom the trouble does not concern must not feel it. */
+static void flows_judge(struct run *run)
+{
+	uint64_t sent = 0, arrived = 0;
+
+	if (!options_staged(run->o) || run->o->backend_rate || isnan(run->r->stanzas_sent))
+		return;
+	for (unsigned i = 0; i < STAGES; i++) {
+		sent += run->flows.of[i][FLOW_OTHERS].sent;
+		arrived += run->flows.of[i][FLOW_OTHERS].arrived;
+	}
+	if (arrived < sent)
+		result_fail(run->r,
+			"%" PRIu64 " stanzas of pairs that were not in trouble were lost",
+			sent - arrived);
+}
+
+static void memory_judge(struct run *run)
+{
+	const struct result *r = run->r;
+	double growth = (r->memory_peak - r->memory_pairs) / 1024;
+
+	if (run->o->growth && growth > (double)run->o->growth)
+		result_fail(run->r, "resident memory grew by %.1f MiB", growth);
+}
+
 void run_verdict(struct run *run)
 {
-	counts_note(run);
+	const struct origin_counts *c = &run->origin.counts;
+
 	pairs_judge(run);
 	stanzas_judge(run);
 	probes_judge(run);
+	counters_judge(run);
+	flows_judge(run);
+	memory_judge(run);
+	if (!isnan(run->r->stanzas_sent)) {
+		wave_judge(run, WAVE_LATE, run->o->late_pairs, "asserted in the middle");
+		wave_judge(run, WAVE_CHURN, c->pairs[WAVE_CHURN].asked, "of streams opened anew");
+	}
 }

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bench/sink.h"
 
+#include "bench/flood.h"
 #include "bench/keys.h"
 #include "bench/reader.h"
 #include "bench/wire.h"
 
-#include <strings.h>
 #include <unistd.h>
 
-#define BUFFER (256u << 10)
-/* How much may lie between two markers before it is thrown away unread. */
-#define STRAY (BUFFER / 2)
 #define READS_PER_TURN 4
-#define ADDRESS_CHECK_MASK 15
+/* A slow link may read for so long at once. */
+#define ALLOWANCE_NS (50 * NS_PER_MS)
+/* Of a narrow link: else a server does not notice for megabytes that nobody reads. */
+#define NARROW_BYTES 65536
 
 enum link_state {
 	LINK_LOGIN, /* a reader reads header and handshake */
 	LINK_READY,
+	LINK_GONE, /* by our own doing */
 	LINK_CLOSED,
 };
 
@@ -27,6 +28,8 @@ struct sink_link {
 	struct reader *reader;
 	char *buf;
 	size_t len;
+	uint64_t paid; /* with a rate: until when what was read is paid for */
+	bool stalled, excused; /* excused: it was stalled once, so the server may end it */
 	char error[64]; /* condition of a stream error */
 };
 
@@ -39,6 +42,7 @@ void sink_init(struct sink *k, struct loop *l, const struct names *names,
 	k->shapes = shapes;
 	k->ledger = ledger;
 	k->listener.fd = -1;
+	k->narrow = UINT32_MAX;
 }
 
 static void link_close(struct sink_link *link, const char *why)
@@ -47,6 +51,15 @@ static void link_close(struct sink_link *link, const char *why)
 
 	if (link->state == LINK_CLOSED)
 		return;
+	if (link->excused) {
+		k->n_ready -= link->state == LINK_READY;
+		wire_close(&link->wire);
+		link->state = LINK_GONE;
+		link->excused = false;
+		if (sink_return(k, (uint32_t)(link - k->links)))
+			return;
+		why = strerror(errno);
+	}
 	link->state = LINK_CLOSED;
 	k->n_closed++;
 	if (!k->reason[0])
@@ -100,82 +113,39 @@ static void link_end(void *owner)
 
 static const struct reader_calls link_calls = { link_header, link_element, link_end };
 
-/* Whether an attribute in a start tag holds an address at this domain. */
-static bool address_matches(struct text tag, const char *attr, struct text domain)
-{
-	const char *p = memmem(tag.p, tag.len, attr, strlen(attr));
-	const char *end, *at, *slash;
-
-	if (!p)
-		return false;
-	p += strlen(attr);
-	end = memchr(p + 1, *p, (size_t)(tag.p + tag.len - p - 1));
-	if (!end)
-		return false;
-	p++;
-	slash = memchr(p, '/', (size_t)(end - p));
-	if (slash)
-		end = slash;
-	at = memchr(p, '@', (size_t)(end - p));
-	if (at)
-		p = at + 1;
-	return (size_t)(end - p) == domain.len && strncasecmp(p, domain.p, domain.len) == 0;
-}
-
-/* Books one stanza: tag is what lies before its marker. */
-static void stanza_book(struct sink *k, const struct marker *m, struct text tag, bool whole,
-	uint64_t now)
-{
-	enum arrival arrival = ledger_arrive(k->ledger, m->pair, m->number);
-
-	k->damaged += !whole;
-	if (arrival == ARRIVAL_ALIEN || arrival == ARRIVAL_DUPLICATE)
-		return;
-	latency_add(&k->latency, now > m->time ? now - m->time : 0);
-	if ((m->number & ADDRESS_CHECK_MASK) == (m->pair & ADDRESS_CHECK_MASK) &&
-		(!address_matches(tag, " from=", k->names->pairs[m->pair]) ||
-			!address_matches(tag, " to=", names_target(k->names, m->pair))))
-		k->misaddressed++;
-}
-
 /* Books all whole stanzas in the buffer and keeps the rest. */
-static void link_scan(struct sink_link *link, uint64_t now)
+static void link_scan(struct sink_link *link)
 {
-	struct sink *k = link->sink;
-	char *done = link->buf, *p = done, *end = link->buf + link->len;
+	link->len = flood_scan(link->sink, link->buf, link->len, bench_now());
+}
 
-	while ((p = memchr(p, '~', (size_t)(end - p)))) {
-		const struct text *tail;
-		struct marker m;
-		bool whole;
+/* Whether the link reads now; if not, it does not wait for input either. */
+static bool link_may_read(struct sink_link *link)
+{
+	bool may = !link->stalled;
 
-		if (end - p < SHAPES_MARKER)
-			break;
-		if (!shapes_read(p, &m)) {
-			p++;
-			continue;
-		}
-		tail = &k->shapes->shape[m.shape].tail;
-		if ((size_t)(end - p) < SHAPES_MARKER + tail->len)
-			break;
-		whole = memcmp(p + SHAPES_MARKER, tail->p, tail->len) == 0;
-		stanza_book(k, &m, (struct text){ done, (size_t)(p - done) }, whole, now);
-		p += SHAPES_MARKER;
-		if (whole)
-			p += tail->len;
-		done = p;
-		k->last = now;
-	}
-	if ((size_t)(end - done) > STRAY)
-		done = end - 4096;
-	link->len = (size_t)(end - done);
-	memmove(link->buf, done, link->len);
+	if (link->sink->rate && link->paid > bench_now())
+		may = false;
+	if (!may)
+		loop_ask(link->sink->loop, &link->wire.source, 0);
+	return may;
+}
+
+static void link_pay(struct sink_link *link, size_t bytes)
+{
+	uint64_t now = bench_now();
+
+	if (!link->sink->rate)
+		return;
+	if (link->paid + ALLOWANCE_NS < now)
+		link->paid = now - ALLOWANCE_NS;
+	link->paid += (uint64_t)((double)bytes / (double)link->sink->rate * 1e9);
 }
 
 static void link_read_flood(struct sink_link *link)
 {
-	for (int i = 0; i < READS_PER_TURN; i++) {
-		size_t room = BUFFER - link->len;
+	for (int i = 0; i < READS_PER_TURN && link_may_read(link); i++) {
+		size_t room = FLOOD_BUFFER - link->len;
 		ssize_t n = wire_read(&link->wire, link->buf + link->len, room);
 
 		if (n == -EAGAIN)
@@ -191,11 +161,28 @@ static void link_read_flood(struct sink_link *link)
 		}
 		link->len += (size_t)n;
 		link->sink->bytes += (uint64_t)n;
-		link_scan(link, bench_now());
+		link_pay(link, (size_t)n);
+		link_scan(link);
 		/* A short read has emptied the socket. */
 		if ((size_t)n < room / 2)
 			return;
 	}
+}
+
+/* What was kept for us may follow the handshake at once: that is not the reader's. */
+static bool link_feed_login(struct sink_link *link, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!reader_feed(link->reader, p + i, 1))
+			return false;
+		if (link->state != LINK_LOGIN) {
+			link->len = n - i - 1;
+			memcpy(link->buf, p + i + 1, link->len);
+			link_scan(link);
+			return true;
+		}
+	}
+	return true;
 }
 
 static void link_read_login(struct sink_link *link)
@@ -205,7 +192,7 @@ static void link_read_login(struct sink_link *link)
 
 	if (n == -EAGAIN)
 		return;
-	if (n > 0 && reader_feed(link->reader, buf, (size_t)n) && wire_flush(&link->wire))
+	if (n > 0 && link_feed_login(link, buf, (size_t)n) && wire_flush(&link->wire))
 		return;
 	link_close(link, n < 0 ? strerror((int)-n) : "closed during the handshake");
 }
@@ -220,7 +207,10 @@ static void link_ready(struct source *source, uint32_t events)
 	}
 	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		return;
-	if (link->state == LINK_LOGIN)
+	/* That it is over is told even to who asks for nothing. */
+	if (link->stalled && link->state == LINK_READY)
+		link_close(link, "closed by the server");
+	else if (link->state == LINK_LOGIN)
 		link_read_login(link);
 	else
 		link_read_flood(link);
@@ -233,30 +223,91 @@ static void links_make(struct sink *k, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		k->links[i].wire.source.fd = -1;
 		k->links[i].sink = k;
-		k->links[i].buf = bench_alloc(1, BUFFER);
+		k->links[i].buf = bench_alloc(1, FLOOD_BUFFER);
 	}
+}
+
+static bool link_login(struct sink_link *link)
+{
+	struct sink *k = link->sink;
+	int fd = address_connect(&k->server), bytes = NARROW_BYTES;
+
+	if (fd >= 0 && link - k->links >= k->narrow)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	if (fd < 0 || !wire_open(&link->wire, k->loop, fd, link_ready))
+		return false;
+	link->state = LINK_LOGIN;
+	link->len = 0;
+	reader_free(link->reader);
+	link->reader = reader_new(&link_calls, link);
+	wire_printf(&link->wire,
+		"<?xml version='1.0'?><stream:stream"
+		" xmlns='jabber:component:accept'"
+		" xmlns:stream='http://etherx.jabber.org/streams' to='%s'>",
+		k->logins[link - k->links]);
+	wire_set_hungry(&link->wire, false);
+	return true;
 }
 
 bool sink_login(struct sink *k, const struct address *server, const char *const *names,
 	uint32_t count, const char *secret)
 {
+	k->server = *server;
+	k->logins = names;
 	k->secret = secret;
 	links_make(k, count);
 	for (uint32_t i = 0; i < count; i++) {
-		struct sink_link *link = &k->links[i];
-		int fd = address_connect(server);
-
-		if (fd < 0 || !wire_open(&link->wire, k->loop, fd, link_ready))
+		if (!link_login(&k->links[i]))
 			return false;
-		link->reader = reader_new(&link_calls, link);
-		wire_printf(&link->wire,
-			"<?xml version='1.0'?><stream:stream"
-			" xmlns='jabber:component:accept'"
-			" xmlns:stream='http://etherx.jabber.org/streams' to='%s'>",
-			names[i]);
-		wire_set_hungry(&link->wire, false);
 	}
 	return true;
+}
+
+void sink_turn(struct sink *k)
+{
+	uint64_t now = k->rate ? bench_now() : 0;
+
+	for (uint32_t i = 0; k->rate && i < k->n_links; i++) {
+		struct sink_link *link = &k->links[i];
+
+		if (link->state == LINK_READY && !link->stalled && link->paid <= now)
+			loop_ask(k->loop, &link->wire.source, EPOLLIN);
+	}
+}
+
+void sink_stall(struct sink *k, uint32_t link, bool on)
+{
+	struct sink_link *l = &k->links[link];
+
+	l->stalled = on;
+	l->excused = true;
+	if (l->state == LINK_READY)
+		loop_ask(k->loop, &l->wire.source, on ? 0 : EPOLLIN);
+}
+
+void sink_vanish(struct sink *k, uint32_t link)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+	struct sink_link *l = &k->links[link];
+
+	if (l->state == LINK_READY)
+		link_read_flood(l);
+	if (l->state != LINK_READY)
+		return;
+	setsockopt(l->wire.source.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	wire_close(&l->wire);
+	l->state = LINK_GONE;
+	k->n_ready--;
+}
+
+bool sink_return(struct sink *k, uint32_t link)
+{
+	struct sink_link *l = &k->links[link];
+
+	if (l->state != LINK_GONE)
+		return true;
+	k->n_returned++;
+	return link_login(l);
 }
 
 static void sink_accept(struct source *source, uint32_t events)

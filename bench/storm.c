@@ -16,6 +16,7 @@ struct slot {
 	struct storm *storm;
 	struct reader *reader;
 	struct opening opening;
+	char from[NAMES_TEXT];
 	SSL_SESSION *session; /* of the last one in this slot, with resume */
 };
 
@@ -126,7 +127,7 @@ static void slot_open(struct slot *s)
 	}
 	s->reader = reader_new(&slot_calls, s);
 	if (!opening_begin(&s->opening, &s->wire, st->o.secure, s->session,
-		    names->pairs[i % names->n_pairs].p, to))
+		    names_pair(names, (uint32_t)(i % names->n_pairs), s->from).p, to))
 		slot_failed(s, "OpenSSL refuses the connection");
 	else
 		wire_set_hungry(&s->wire, false);

@@ -229,15 +229,23 @@ Test(dnsd, longest_name_fits)
 Test(names, are_found_again)
 {
 	struct names n;
+	char text[NAMES_TEXT];
 	uint32_t i = 99;
 
 	cr_assert(names_init(&n, "o.test", 12, 3, NULL, "b.test", 3, 2));
-	cr_expect_eq(names_find(&n, n.pairs[11], &i), NAME_PAIR);
+	cr_expect_eq(names_find(&n, names_pair(&n, 11, text), &i), NAME_PAIR);
 	cr_expect_eq(i, 11);
-	cr_expect_eq(names_find(&n, n.probes[2], &i), NAME_PROBE);
+	cr_expect_eq(names_find(&n, names_probe(&n, 2, text), &i), NAME_PROBE);
 	cr_expect_eq(i, 2);
+	cr_expect_str_eq(names_pair(&n, 0, text).p, "d0.o.test");
+	cr_expect_eq(names_pair(&n, UINT32_MAX, text).len, strlen("d4294967295.o.test"));
+	cr_expect_str_eq(text, "d4294967295.o.test");
 	cr_expect_str_eq(n.targets[2].p, "h3.b.test");
 	cr_expect_str_eq(names_target(&n, 5).p, "h3.b.test", "5 / 2 mod 3");
+	cr_expect_eq(names_backend(&n, 5), 0);
+	n.n_backends = 2;
+	cr_expect_eq(names_backend(&n, 5), 0, "2 mod 2");
+	cr_expect_eq(names_backend(&n, 3), 1, "3 / 2 mod 3 mod 2");
 	cr_expect_eq(names_find(&n, (struct text){ "xmpp.o.test.", 12 }, &i), NAME_HOST);
 	for (const char *const *bad = (const char *const[]){ "d12.o.test", "d.o.test", "d1x.o.test",
 		     "e1.o.test", "d1.p.test", "d1o.test", ".o.test", "o.test", "",

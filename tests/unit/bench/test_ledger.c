@@ -9,7 +9,7 @@ static struct ledger books(uint32_t pairs, uint32_t sent_each)
 {
 	struct ledger l;
 
-	ledger_init(&l, pairs, sent_each);
+	ledger_init(&l, pairs);
 	for (uint32_t p = 0; p < pairs; p++) {
 		for (uint32_t i = 0; i < sent_each; i++)
 			cr_assert_eq(ledger_send(&l, p), i);
@@ -96,6 +96,22 @@ Test(ledger, neighbours_do_not_share_gaps)
 	}
 	cr_expect_eq(l.reordered, 0);
 	cr_expect_eq(ledger_lost(&l), 210 - 70);
+	ledger_free(&l);
+}
+
+Test(ledger, gaps_of_any_width)
+{
+	struct ledger l = books(2, 1000);
+
+	cr_expect_eq(ledger_arrive(&l, 0, 999), ARRIVAL_GAP);
+	for (uint32_t i = 999; i-- > 0;)
+		cr_expect_eq(ledger_arrive(&l, 0, i), ARRIVAL_REORDERED);
+	cr_expect_eq(ledger_arrive(&l, 1, 63), ARRIVAL_GAP);
+	cr_expect_eq(ledger_arrive(&l, 1, 65), ARRIVAL_GAP);
+	cr_expect_eq(ledger_arrive(&l, 1, 64), ARRIVAL_REORDERED);
+	cr_expect_eq(ledger_arrive(&l, 1, 64), ARRIVAL_DUPLICATE);
+	cr_expect_eq(ledger_arrive(&l, 1, 0), ARRIVAL_REORDERED);
+	cr_expect_eq(ledger_lost(&l), 1000 - 4);
 	ledger_free(&l);
 }
 

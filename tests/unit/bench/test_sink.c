@@ -20,7 +20,7 @@ static void set_up(void)
 	cr_assert(loop_init(&loop));
 	cr_assert(names_init(&names, "o.test", 40, 0, NULL, "b.test", 2, 1));
 	shapes_init(&shapes, 296, 7);
-	ledger_init(&ledger, 40, 100);
+	ledger_init(&ledger, 40);
 	sink_init(&sink, &loop, &names, &shapes, &ledger);
 	cr_assert(address_parse(&a, "127.0.0.1:0"));
 	cr_assert(sink_listen(&sink, &a, 1));
@@ -68,9 +68,16 @@ static void give(const char *p, size_t len, size_t chunk)
 	}
 }
 
+static struct text sender(uint32_t pair)
+{
+	static char name[NAMES_TEXT];
+
+	return names_pair(&names, pair, name);
+}
+
 static char *honest(char *to, uint32_t pair)
 {
-	return stanza(to, pair, ledger_send(&ledger, pair), names.pairs[pair],
+	return stanza(to, pair, ledger_send(&ledger, pair), sender(pair),
 		names_target(&names, pair));
 }
 
@@ -110,9 +117,8 @@ Test(sink, wrong_addresses)
 	char buf[1600], *end = buf;
 
 	/* Number 0 of pair 0 and 16 is among those looked at. */
-	end = stanza(end, 0, ledger_send(&ledger, 0), names.pairs[1], names_target(&names, 0));
-	end = stanza(end, 16, ledger_send(&ledger, 16), names.pairs[16],
-		names.targets[(16 + 1) % 2]);
+	end = stanza(end, 0, ledger_send(&ledger, 0), sender(1), names_target(&names, 0));
+	end = stanza(end, 16, ledger_send(&ledger, 16), sender(16), names.targets[(16 + 1) % 2]);
 	end = honest(end, 32);
 	give(buf, (size_t)(end - buf), 100000);
 	cr_expect_eq(sink.misaddressed, 2);
@@ -161,6 +167,63 @@ Test(sink, close_is_noticed)
 		loop_turn(&loop, 10);
 	cr_expect_eq(sink.n_closed, 1);
 	cr_expect(strstr(sink.reason, "conflict"), "%s", sink.reason);
+}
+
+Test(sink, who_stalls_reads_later_and_loses_nothing)
+{
+	char buf[400], *end = honest(buf, 7);
+
+	sink_stall(&sink, 0, true);
+	cr_assert_eq(send(fd, buf, (size_t)(end - buf), MSG_NOSIGNAL), end - buf);
+	for (int i = 0; i < 5; i++)
+		loop_turn(&loop, 10);
+	cr_expect_eq(ledger.arrived, 0);
+	sink_stall(&sink, 0, false);
+	for (int i = 0; i < 100 && !ledger.arrived; i++)
+		loop_turn(&loop, 10);
+	cr_expect_eq(ledger.arrived, 1);
+}
+
+Test(sink, who_vanishes_has_read_what_was_there_and_resets)
+{
+	char buf[400], *end = honest(buf, 7);
+
+	cr_assert_eq(send(fd, buf, (size_t)(end - buf), MSG_NOSIGNAL), end - buf);
+	sink_vanish(&sink, 0);
+	cr_expect_eq(ledger.arrived, 1);
+	cr_expect_eq(sink.n_ready, 0);
+	cr_expect_eq(sink.n_closed, 0);
+	cr_expect_lt(recv(fd, buf, sizeof(buf), 0), 0);
+	cr_expect_eq(errno, ECONNRESET);
+}
+
+/* One end of a listener's connection is a server as small as can be. */
+Test(sink, what_was_kept_and_follows_the_handshake_is_read)
+{
+	static const char *const logins[] = { "h1.b.test" };
+	static const char header[] = "<stream:stream xmlns='jabber:component:accept'"
+				     " xmlns:stream='http://etherx.jabber.org/streams' id='1'>"
+				     "<handshake/>";
+	char buf[6000], *end = buf + sprintf(buf, "%s", header);
+	struct address a;
+	struct sink comes;
+	int listener, server;
+
+	cr_assert(address_parse(&a, "127.0.0.1:0"));
+	listener = address_listen(&a, 0);
+	sink_init(&comes, &loop, &names, &shapes, &ledger);
+	cr_assert(sink_login(&comes, &a, logins, 1, "secret"));
+	while ((server = address_accept(listener)) < 0)
+		loop_turn(&loop, 10);
+	for (uint32_t pair = 0; pair < 17; pair++)
+		end = honest(end, pair);
+	cr_assert_eq(send(server, buf, (size_t)(end - buf), MSG_NOSIGNAL), end - buf);
+	for (int i = 0; i < 100 && ledger.arrived < 17; i++)
+		loop_turn(&loop, 10);
+	cr_expect_eq(ledger.arrived, 17);
+	sink_free(&comes);
+	close(server);
+	close(listener);
 }
 
 Test(shapes, all_differ_and_are_as_long_as_asked)

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bench/flows.h"
+
+void flows_init(struct flows *f, const struct names *names, const struct pace *pace)
+{
+	memset(f, 0, sizeof(*f));
+	f->names = names;
+	f->pace = pace;
+	f->backend = f->pair = FLOWS_NONE;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The books of a run with stages (bench/pace.h): what was sent and what has arrived
+ * of it, by the stage in which it was due, and by whether it is of those pairs that are
+ * in trouble (whose backend stalls, that make the noise) or of the others, which must not
+ * feel it.
+ */
+#ifndef SLUICE_BENCH_FLOWS_H
+#define SLUICE_BENCH_FLOWS_H
+
+#include "bench/latency.h"
+#include "bench/names.h"
+#include "bench/pace.h"
+
+#define FLOWS_NONE UINT32_MAX
+
+enum flow_whose { FLOW_OTHERS, FLOW_TROUBLED, FLOWS };
+
+struct flow {
+	uint64_t sent, arrived;
+	uint64_t last; /* when the last one arrived */
+	struct latency latency;
+};
+
+struct flows {
+	const struct names *names;
+	const struct pace *pace;
+	uint32_t backend, pair; /* those in trouble, or FLOWS_NONE */
+	struct flow of[STAGES][FLOWS];
+};
+
+/* names and pace must outlive it. */
+void flows_init(struct flows *f, const struct names *names, const struct pace *pace);
+
+static inline struct flow *flows_of(struct flows *f, uint32_t pair, uint64_t time)
+{
+	bool troubled = pair == f->pair ||
+		(f->backend != FLOWS_NONE && names_backend(f->names, pair) == f->backend);
+
+	return &f->of[pace_stage(f->pace, time)][troubled ? FLOW_TROUBLED : FLOW_OTHERS];
+}
+
+/* time: the one that the stanza is stamped with. */
+static inline void flows_send(struct flows *f, uint32_t pair, uint64_t time)
+{
+	flows_of(f, pair, time)->sent++;
+}
+
+/* Only for the first arrival of a stanza. */
+static inline void flows_arrive(struct flows *f, uint32_t pair, uint64_t time, uint64_t now)
+{
+	struct flow *flow = flows_of(f, pair, time);
+
+	flow->arrived++;
+	flow->last = now;
+	latency_add(&flow->latency, now > time ? now - time : 0);
+}
+
+#endif
