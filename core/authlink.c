@@ -10,6 +10,7 @@
 #include "core/keyring.h"
 #include "core/negotiate.h"
 #include "core/stream.h"
+#include "core/verdicts.h"
 #include "core/worker.h"
 #include "dialback/table.h"
 #include "net/tls.h"
@@ -411,6 +412,13 @@ static void authlink_timeout(struct stream *s)
 			: "the authoritative server did not open the stream in time");
 }
 
+/* Did the network say that nothing takes connections there? */
+static bool is_nobody(int err)
+{
+	return err == -ECONNREFUSED || err == -EHOSTUNREACH || err == -ENETUNREACH ||
+		err == -ETIMEDOUT;
+}
+
 static void authlink_closed(struct stream *s, int err, const char *why)
 {
 	struct authlink *a = container_of(s, struct authlink, s);
@@ -418,6 +426,8 @@ static void authlink_closed(struct stream *s, int err, const char *why)
 
 	addr_format(conn_peer(s->conn), peer);
 	LOG(LOG_DEBUG, "authority-closed", why, LF_STR("peer", peer), LF_INT("errno", -err));
+	if (!a->connected && is_nobody(err))
+		verdicts_unreachable(s->w->verdicts, &a->at.addr, s->w->now);
 	authlink_ended(s);
 	stream_release(s);
 	mem_free(a->from);
@@ -529,6 +539,13 @@ static void call_came(struct authlinks *as, unsigned from, const struct post_dia
 	struct authlink *a = post->apart ? NULL : authlink_shared(as, &post->at);
 	const struct caller *c;
 
+	if (!a && verdicts_is_unreachable(as->w->verdicts, &post->at.addr, as->w->now)) {
+		const struct post_link nobody = { post->call, LINK_DOWN, LOSS_UNREACHABLE, 0 };
+
+		STATS_INC(&as->w->stats, dials_spared);
+		caller_tell(as->w, from, &nobody);
+		return;
+	}
 	if (!a)
 		a = authlink_begin(as, post);
 	if (!a || !caller_add(a, from, post->call)) {

@@ -171,9 +171,89 @@ static void claim_answer(struct inbound *in, struct pair *p, struct span raw_fro
 	}
 }
 
-static void claim_start(struct inbound *in, const struct request *rq, struct pair *p,
-	struct span key)
+/* -- what is known already (core/verdicts.h) -- */
+
+static void known_log(const struct inbound *in, const struct request *rq, bool proven)
 {
+	char peer[ADDR_TEXT];
+
+	addr_format(conn_peer(in->s.conn), peer);
+	if (proven)
+		LOG(LOG_DEBUG, "pair-valid",
+			"dialback has proven it on another stream with the same TLS key",
+			LF_STR("peer", peer), LF_SPAN("from", rq->raw_from),
+			LF_SPAN("to", rq->raw_to));
+	else
+		LOG(LOG_WARN, "pair-refused",
+			"the sender domain had no XMPP server a moment ago, for another claim",
+			LF_STR("peer", peer), LF_SPAN("from", rq->raw_from),
+			LF_SPAN("to", rq->raw_to),
+			LF_STR("condition", db_condition_name(DB_REMOTE_SERVER_NOT_FOUND)));
+}
+
+/* Registry, policy and pins permit the pair to be verified. True: it need not be, and was answered.
+ * What rests on the peer's key ends with its certificate. */
+static bool claim_known(struct inbound *in, const struct request *rq, struct pair *p,
+	const struct inbound_proof *proof)
+{
+	struct worker *w = in->s.w;
+	struct span from = domain_span(&rq->from);
+	enum verdict_known known = verdicts_ask(w->verdicts, &in->key, from, domain_span(&rq->to),
+		w->now);
+
+	if (known == KNOWN_NOTHING)
+		return false;
+	known_log(in, rq, known == KNOWN_PROVEN);
+	if (known == KNOWN_ABSENT) {
+		STATS_INC(&w->stats, claims_absent);
+		claim_answer(in, p, rq->raw_from, rq->raw_to, VERIFY_NOT_FOUND);
+		return true;
+	}
+	STATS_INC(&w->stats, pairs_by_verdict);
+	if (!pairs_sender_valid(in->pairs, from))
+		inbound_alarm(in, from, proof);
+	inbound_by_certificate(in);
+	claim_answer(in, p, rq->raw_from, rq->raw_to, VERIFY_VALID);
+	return true;
+}
+
+static void verdict_log(const struct inbound *in, const struct claim *c, uint32_t seconds)
+{
+	char peer[ADDR_TEXT];
+
+	addr_format(conn_peer(in->s.conn), peer);
+	LOG(LOG_DEBUG, "verdict-kept", "other streams with the same TLS key may use it",
+		LF_STR("peer", peer), LF_SPAN("from", claim_from(c)), LF_SPAN("to", claim_to(c)),
+		LF_INT("seconds", seconds));
+}
+
+/* What other streams may know from now on. Without an authority the DNS has said that there is
+ * none: what an authority says of one claim is not for another. */
+static void claim_learnt(struct inbound *in, const struct claim *c, enum verify_outcome outcome,
+	bool tried)
+{
+	struct worker *w = in->s.w;
+	struct span from = claim_from(c), to = claim_to(c);
+	uint32_t seconds;
+
+	if (outcome == VERIFY_INVALID)
+		verdicts_disproven(w->verdicts, &in->key, from, to);
+	if (outcome == VERIFY_NOT_FOUND && !tried)
+		verdicts_absent(w->verdicts, from, w->now);
+	if (outcome != VERIFY_VALID)
+		return;
+	seconds = verdicts_proven(w->verdicts, &in->key, from, to, w->now);
+	if (seconds == 0)
+		return;
+	STATS_INC(&w->stats, verdicts_kept);
+	verdict_log(in, c, seconds);
+}
+
+static void claim_start(struct inbound *in, const struct request *rq, struct pair *p,
+	struct span key, const struct inbound_proof *proof)
+{
+	if (claim_known(in, rq, p, proof))
+		return;
 	if (verifier_claim(in->s.w->verifier, &in->asker, p, domain_span(&rq->from),
 		    domain_span(&rq->to), rq->raw_from, rq->raw_to, key, in->s.w->now))
 		claims_throttle(in);
@@ -298,10 +378,10 @@ static void result_request(struct inbound *in, const struct request *rq)
 		break;
 	case RECEIVE_REVERIFY:
 		verifier_cancel(in->s.w->verifier, step.pair->claim);
-		claim_start(in, rq, step.pair, key);
+		claim_start(in, rq, step.pair, key, &proof);
 		break;
 	case RECEIVE_VERIFY:
-		claim_start(in, rq, step.pair, key);
+		claim_start(in, rq, step.pair, key, &proof);
 		break;
 	}
 }
@@ -381,6 +461,7 @@ void claims_done(void *ctx, struct claim *c, enum verify_outcome outcome,
 	struct inbound *in = claim_asker(c)->user;
 
 	if (outcome != VERIFY_VALID || !claim_forbidden(in, c)) {
+		claim_learnt(in, c, outcome, authority != NULL);
 		claim_log(in, c, outcome, authority);
 		claim_answer(in, claim_pair(c), claim_raw_from(c), claim_raw_to(c), outcome);
 	}

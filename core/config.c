@@ -31,7 +31,8 @@ _Static_assert(PIN_AUTH_OFF == 0 && PIN_AUTH_ENFORCE == 2, "order of names");
 _Static_assert(LOG_JSON == 1 && LOG_DEBUG == 3, "order of names");
 _Static_assert(LIMIT_STANZA == 256 << 10 && LIMIT_PAIRS_PER_STREAM == 20000 &&
 		LIMIT_CONNS == 64 << 10 && LIMIT_UNAUTH_PER_IP == 1024 &&
-		LIMIT_QUEUE_BYTES == 1 << 20 && LIMIT_MEM_BUDGET == 1 << 30,
+		LIMIT_QUEUE_BYTES == 1 << 20 && LIMIT_MEM_BUDGET == 1 << 30 &&
+		LIMIT_VERDICTS == 1280 << 10,
 	"defaults in the table");
 
 #define FIELD(f) .at = offsetof(struct config, f)
@@ -141,6 +142,12 @@ static const struct flag table[] = {
 		.choices = verify_tls_names, .group = G_PROOF,
 		.when = "TLS towards the authoritative servers that are asked about keys: prefer, where it is "
 			"offered; require, a server without it proves no key." },
+	{ "verdict-ttl", FLAG_MS, "N", FIELD(verdict_ttl), .initial = "3600", .unit = "seconds",
+		RANGE(0, 86400), .group = G_PROOF,
+		.when = "How long a domain pair that dialback has proven on one stream need not be verified "
+			"again on another one whose peer has shown the same TLS key, at most until its "
+			"certificate ends. 0: each stream has all of its pairs verified; for those whose "
+			"peers may share private keys (docs/security.md)." },
 	{ "pair-check", FLAG_CHOICE, "strict|sender", FIELD(pair_check), .initial = "strict",
 		.choices = pair_check_names, .group = G_PROOF,
 		.when = "strict: a stanza needs a proven pair of sender and target domain; sender: a "
@@ -186,6 +193,12 @@ static const struct flag table[] = {
 		.when = "Output queues of all connections together (three quarters of it) and elements that "
 			"have not yet come whole (one quarter); stanzas kept for backends that are down "
 			"come on top. Set it to what the host can spare." },
+	{ "cache-entries", FLAG_SIZE, "N", FIELD(cache_entries), .initial = "1280K",
+		.unit = "verdicts", RANGE(0, 1 << 28), .group = G_BOUNDS,
+		.when = "Room for what was found out about other servers, shared by all workers, in memory "
+			"that is taken at start: 25.6 bytes each, rounded up to five times a power of 2; "
+			"1280K are 32 MiB. One for each proven pair of all peers that show certificates is "
+			"enough; more than fit are verified again. 0: nothing is remembered." },
 	{ "drain-ms", FLAG_MS, "N", FIELD(drain_ms), .initial = "10000", .unit = "milliseconds",
 		RANGE(0, 600000), .group = G_BOUNDS,
 		.when = "How long SIGTERM waits for queues to empty. Less than what the service "

@@ -55,6 +55,8 @@ struct config {
 	bool pin; /* a processor for each */
 	uint64_t max_stanza, max_pairs_per_stream, max_conns, max_unauth_per_ip; /* bytes, counts */
 	uint64_t queue_bytes, mem_budget; /* bytes */
+	uint64_t cache_entries;
+	uint64_t verdict_ttl; /* s */
 	uint64_t drain_ms;
 	uint64_t xml_check; /* one stanza of so many; 0: none */
 	enum log_format log_format;

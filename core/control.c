@@ -16,6 +16,7 @@
 #include "core/base/mem.h"
 #include "core/crew.h"
 #include "core/lines.h"
+#include "core/verdicts.h"
 #include "core/worker.h"
 #include "xml/scan.h"
 
@@ -243,10 +244,15 @@ static void warn_expiring(struct router *r)
 
 static void control_stats(const struct router *r)
 {
+	struct vcache_use use;
 	struct stats sum;
 
 	crew_stats(&r->crew, &sum);
 	stats_log(&sum);
+	if (verdicts_use(r->crew.verdicts, clock_ms(), &use))
+		LOG(LOG_INFO, "verdicts", "what all workers share of them, about",
+			LF_INT("room", use.capacity), LF_INT("valid", use.verdict[VERDICT_VALID]),
+			LF_INT("failed", use.verdict[VERDICT_FAILED]));
 }
 
 static void control_wait(struct router *r, const sigset_t *signals)

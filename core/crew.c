@@ -7,6 +7,7 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/pins.h"
+#include "core/verdicts.h"
 #include "core/worker.h"
 #include "net/tls_ticket.h"
 
@@ -52,6 +53,7 @@ static void crew_free(struct crew *c)
 		worker_free(&c->workers[i]);
 	mesh_free(c->mesh);
 	pins_free(c->pins);
+	verdicts_free(c->verdicts);
 	tls_tickets_free(c->tickets);
 	mem_free(c->workers);
 	c->workers = NULL;
@@ -77,6 +79,7 @@ bool crew_start(struct crew *c, const struct config *config, const struct resolv
 	c->secrets = secrets;
 	c->n = (unsigned)config->workers;
 	c->pins = pins_new(clock_ms());
+	c->verdicts = verdicts_new(config->cache_entries, config->verdict_ttl * 1000, clock_ms());
 	c->tickets = tls_tickets_new();
 	c->mesh = mesh_new(c->n);
 	hash_key_random(&c->key);

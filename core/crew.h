@@ -25,6 +25,7 @@ struct control;
 struct pins;
 struct secrets;
 struct tls_tickets;
+struct verdicts;
 struct worker;
 
 struct crew {
@@ -32,6 +33,7 @@ struct crew {
 	const struct resolve_rules *rules; /* what may be dialled */
 	const struct secrets *secrets;
 	struct pins *pins; /* kept over reloads */
+	struct verdicts *verdicts; /* forgotten at each reload; NULL: --cache-entries 0 */
 	struct tls_tickets *tickets; /* whichever worker a peer comes back to can resume */
 	struct mesh *mesh;
 	struct hash_key key; /* of homes */

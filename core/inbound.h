@@ -12,6 +12,7 @@
 #include "core/route.h"
 #include "core/sasl.h"
 #include "core/stream.h"
+#include "core/verdicts.h"
 #include "dialback/identity.h"
 #include "dialback/pairs.h"
 #include "dialback/verify.h"
@@ -23,6 +24,7 @@ struct inbound {
 	char *from, *to; /* of the header, canonical; NULL: absent */
 	struct lang lang; /* of the header */
 	struct identity *identity; /* what the peer's certificate proves; NULL: nothing */
+	struct peer_key key; /* that the peer has proven to have, whoever vouches for it */
 	const char *unproven; /* why it proves nothing; static text */
 	struct sasl sasl;
 	char *alarm; /* the domain of the last inbound_alarm, canonical; NULL: none, or no memory */
@@ -85,7 +87,7 @@ bool inbound_offer_proof(struct inbound *in, struct writer *w);
 void inbound_starttls(struct inbound *in); /* <starttls/> came */
 bool inbound_sasl(struct inbound *in, const struct element *e); /* false: it is none of SASL's */
 void inbound_secured(struct stream *s); /* ops->secured */
-/* A pair is VALID because of the certificate: the stream ends with it. */
+/* A pair is VALID because of the certificate, or of the key in it: the stream ends with it. */
 void inbound_by_certificate(struct inbound *in);
 
 /* Is the stream one of these? (streams of a worker are of several kinds) */

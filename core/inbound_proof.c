@@ -240,17 +240,28 @@ void inbound_starttls(struct inbound *in)
 	stream_set_timer(&in->s, TIMEOUT_HEADER_MS);
 }
 
+/* Is it the peer's own key that its certificate shows, whoever vouches for that? Not if it is said
+ * to be another's by now, or if anything else is wrong with the certificate. */
+static bool is_own_key(enum tls_verdict v)
+{
+	return v == TLS_CERT_TRUSTED || v == TLS_CERT_UNKNOWN_CA || v == TLS_CERT_SELF_SIGNED;
+}
+
 /* The certificate, once its chain has been judged; what it is worth is asked for each domain. */
 static void identify(struct inbound *in, struct tls *t)
 {
 	enum tls_verdict verdict = tls_peer_verdict(t);
 	const struct span *chain;
+	struct span spki;
+	int64_t ends;
 
 	in->unproven = tls_verdict_words(verdict);
 	if (verdict == TLS_CERT_TRUSTED && tls_peer_chain(t, &chain) > 0) {
 		in->identity = identity_new(chain[0]);
 		in->unproven = in->identity ? identity_fault(in->identity) : "no memory";
 	}
+	if (is_own_key(verdict) && tls_peer_key(t, &spki, &ends))
+		peer_key_set(&in->key, spki, ends);
 	tls_peer_forget(t);
 }
 
@@ -271,13 +282,25 @@ void inbound_secured(struct stream *s)
 }
 
 /* Spread over a minute: many streams may hang on one certificate (rule 4.4). */
+static uint64_t certificate_left(const struct inbound *in)
+{
+	int64_t ends = in->identity ? identity_not_after(in->identity) : in->key.ends;
+	int64_t left = ends - clock_unix();
+
+	return (left > 0 ? (uint64_t)left * 1000 : 0) + rand_below(60000);
+}
+
 void inbound_by_certificate(struct inbound *in)
 {
-	int64_t left = identity_not_after(in->identity) - clock_unix();
+	uint64_t left;
 
-	if (in->certificate_ends == 0)
-		in->certificate_ends = in->s.w->now + (left > 0 ? (uint64_t)left * 1000 : 0) +
-			rand_below(60000);
+	if (in->certificate_ends)
+		return;
+	left = certificate_left(in);
+	in->certificate_ends = in->s.w->now + left;
+	/* Another pair has let it wait for longer. */
+	if (pairs_count(in->pairs, PAIR_VALID) > 0 && left < TIMEOUT_IDLE_IN_MS)
+		stream_set_timer(&in->s, left);
 }
 
 /* -- SASL EXTERNAL -- */

@@ -30,11 +30,15 @@
 	X(claims, "db:result requests received")                                                   \
 	X(pairs_valid, "domain pairs that became valid")                                           \
 	X(pairs_by_certificate, "of them, proven by the peer's certificate")                       \
+	X(pairs_by_verdict, "of them, proven on another stream with the same TLS key")             \
 	X(pin_changed, "proofs by another key than a domain had before (--pin-auth)")              \
 	X(pin_weaker, "dialback alone for a domain that a certificate proved before")              \
 	X(pin_refused, "of both, refused")                                                         \
 	X(pairs_invalid, "domain pairs whose key was invalid")                                     \
 	X(pairs_error, "db:result requests answered with a dialback error")                        \
+	X(verdicts_kept, "pairs proven by dialback that streams with the same TLS key may use")    \
+	X(claims_absent, "claims of domains found without a service by another claim")             \
+	X(dials_spared, "attempts not made to reach what had just been unreachable")               \
 	X(verify_answered, "db:verify requests answered as authoritative server")                  \
 	X(verify_invalid, "of them, invalid: the key is not one of ours")                          \
 	X(verify_not_hosted, "of them, about a domain that is not hosted here")                    \

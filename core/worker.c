@@ -13,6 +13,7 @@
 #include "core/component.h"
 #include "core/diag.h"
 #include "core/inbound.h"
+#include "core/verdicts.h"
 #include "net/tls_ticket.h"
 
 #define INBOX_MESSAGES 16
@@ -53,6 +54,8 @@ static void worker_new_hosting(struct worker *w, struct hosting *h)
 	if (!worker_keyring(w, h, &why))
 		LOG(LOG_ERROR, "keyring-kept", why, LF_STR("state", "the old certificates stay"));
 	w->hosting = h;
+	/* Each worker: when the last one has come here, nothing is left that rests on the old rules. */
+	verdicts_forget(w->verdicts);
 	routes_reload(w->routes, old->registry);
 	hosting_release(old);
 	if (hosting_taken(h, w->crew->n))
@@ -463,6 +466,7 @@ void worker_init(struct worker *w, struct crew *crew, unsigned number, struct ho
 	w->rules = crew->rules;
 	w->secrets = crew->secrets;
 	w->pins = crew->pins;
+	w->verdicts = crew->verdicts;
 	w->tickets = crew->tickets;
 	w->hosting = hosting;
 	w->route_gen = 1;

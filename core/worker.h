@@ -59,6 +59,7 @@ struct worker {
 	const struct resolve_rules *rules; /* what may be dialled */
 	const struct secrets *secrets;
 	struct pins *pins; /* shared by all workers */
+	struct verdicts *verdicts; /* likewise */
 	struct tls_tickets *tickets; /* likewise */
 
 	/* what it owns */

@@ -104,6 +104,12 @@ struct span tls_server_name(const struct tls *t); /* sent or received; SPAN_NONE
  * resume has the certificates of its full handshake. Valid until tls_peer_forget().
  */
 unsigned tls_peer_chain(const struct tls *t, const struct span **chain);
+/*
+ * The key by which the peer has proven itself in the handshake: DER of the SubjectPublicKeyInfo of
+ * its certificate, whose last second is *ends. False: it showed no certificate, or the library has
+ * not read the very key in it that core/base/x509.h reads. Valid until tls_peer_forget().
+ */
+bool tls_peer_key(const struct tls *t, struct span *spki, int64_t *ends) MUST_CHECK;
 /* Judged at the first call, anew for a resumed session (dates, CRLs and anchors may have
  * changed), then remembered. */
 enum tls_verdict tls_peer_verdict(struct tls *t);

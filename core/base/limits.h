@@ -62,6 +62,7 @@
 #define LIMIT_CERT_MAPPED 64 /* of them, XmppAddr that libidn2 has to bring into canonical form */
 #define LIMIT_CERT_FILE 262144 /* bytes of a file of --cert-dir */
 #define LIMIT_CERT_CACHE 1024 /* certificates of ours that a worker keeps loaded */
+#define LIMIT_VERDICTS 1310720 /* default: 2^18 sets of 128 bytes (dialback/vcache.h) */
 #define LIMIT_PINS 163840 /* domains whose TLS key is remembered (core/pins.h) */
 
 /* -- SASL -- */
@@ -125,6 +126,7 @@
 #define HOLD_TRANSIENT_MS 30000
 #define HOLD_ADDRESS_MS 60000 /* one that could not be reached is the last choice (7.4) */
 #define HOLD_REDIAL_MS 5000 /* and when there is no other, is left alone for so long */
+#define HOLD_ABSENT_MS 30000 /* a domain without a service, for all streams (core/verdicts.h) */
 #define HOLD_PIN_MS 2592000000 /* a domain's TLS key, after it was last seen: 30 days */
 #define PIN_SETTLES_MS 3600000 /* seen again after so long, a key is more than a stranger's word */
 #define PIN_RENEWS_MS 86400000 /* written anew at most so often */

@@ -41,6 +41,7 @@ struct uring {
 	struct list link; /* in rings */
 	uint32_t wait; /* ms; how long it would sleep; 0: it runs, or may */
 	_Atomic bool rung;
+	bool present; /* it has come to its first wait: before that its thread runs beside the others */
 	struct handler handlers[URING_OP_COUNT];
 	struct uring_stats stats;
 	struct list submitted, done;
@@ -119,7 +120,7 @@ static void thread_ended(void *ring)
 	pthread_mutex_lock(&baton);
 	list_del(&u->link);
 	expected--;
-	present--;
+	present -= u->present;
 	if (running == u)
 		baton_pass(NULL);
 	pthread_mutex_unlock(&baton);
@@ -141,7 +142,6 @@ struct uring *uring_open(const struct uring_opts *opts, struct uring_failure *wh
 	pthread_once(&thread_once, thread_key);
 	pthread_mutex_lock(&baton);
 	list_add_tail(&rings, &u->link);
-	present++;
 	pthread_mutex_unlock(&baton);
 	BUG_ON(pthread_setspecific(thread_ring, u) != 0);
 	return u;
@@ -533,6 +533,8 @@ static void wait_for_something(struct uring *u, uint32_t wait_ms)
 {
 	pthread_mutex_lock(&baton);
 	u->wait = wait_ms;
+	present += !u->present;
+	u->present = true;
 	while (running && running != u)
 		pthread_cond_wait(&passed_on, &baton);
 	running = u;

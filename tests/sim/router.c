@@ -102,7 +102,7 @@ static bool config_make(struct router *r)
 {
 	static const char *const files[] = { "--routes", "routes", "--policy", "policy",
 		"--secret-file", "secrets", "--cert-dir", "certs", "--ca-file", "anchors" };
-	char *argv[ROUTER_FLAGS + 18], *check = getenv("SIM_XML_CHECK");
+	char *argv[ROUTER_FLAGS + 20], *check = getenv("SIM_XML_CHECK");
 	char *workers = getenv("SIM_WORKERS");
 	int argc = 0;
 	bool ok;
@@ -110,6 +110,9 @@ static bool config_make(struct router *r)
 	argv[argc++] = "sluice";
 	argv[argc++] = "--workers"; /* before the scenario's own flags, which win */
 	argv[argc++] = workers ? workers : "1";
+	argv[argc++] =
+		"--cache-entries"; /* of the default's memory each byte is touched at each start */
+	argv[argc++] = "2K";
 	if (check) {
 		argv[argc++] = "--xml-check";
 		argv[argc++] = check;

@@ -460,8 +460,8 @@ void rig_prepare(const char *const *flags)
 	const char *workers = getenv("RIG_WORKERS"); /* most tests hold for any number */
 	const char *argv[FLAGS_MAX] = { "sluice", "--name", ROUTER, "--tls", "off", "--listen",
 		"127.0.0.1:0", "--component-listen", "127.0.0.1:0", "--log-level", "debug",
-		"--workers", workers ? workers : "1" };
-	int argc = 13;
+		"--workers", workers ? workers : "1", "--cache-entries", "2K" };
+	int argc = 15;
 
 	prepare_files();
 	sham_open(&rig.near);

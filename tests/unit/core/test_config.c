@@ -86,6 +86,8 @@ Test(config, defaults)
 	cr_expect_eq(c.queue_bytes, LIMIT_QUEUE_BYTES);
 	cr_expect_eq(c.mem_budget, LIMIT_MEM_BUDGET);
 	cr_expect_eq(c.drain_ms, 10000);
+	cr_expect_eq(c.cache_entries, LIMIT_VERDICTS);
+	cr_expect_eq(c.verdict_ttl, 3600);
 	cr_expect_eq(c.log_format, LOG_TEXT);
 	cr_expect_eq(c.log_level, LOG_INFO);
 	cr_expect_not(c.check);

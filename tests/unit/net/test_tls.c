@@ -4,6 +4,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/base/x509.h"
 #include "net/tls_impl.h"
 #include "tls_pair.h"
 #include "zoo.h"
@@ -32,6 +33,30 @@ Test(tls, both_ends_open_and_know_each_other)
 	tls_peer_forget(w.p.a.tls);
 	cr_assert_eq(tls_peer_chain(w.p.a.tls, &chain), 0);
 	cr_assert_eq(tls_peer_verdict(w.p.a.tls), TLS_CERT_TRUSTED);
+	tls_world_free(&w);
+}
+
+/* The key of the peer's certificate, as core/base/x509 reads it, if the library reads the same. */
+Test(tls, the_key_that_the_peer_has_proven)
+{
+	struct tls_world w;
+	struct x509 cert;
+	const char *why;
+	struct span key;
+	int64_t ends;
+
+	tls_world_make(&w);
+	cr_assert_not(tls_peer_key(w.p.a.tls, &key, &ends), "before the handshake");
+	pair_open(&w.p);
+	cr_assert(tls_peer_key(w.p.a.tls, &key, &ends));
+	cr_assert(x509_parse(tls_cert_der(w.client), &cert, &why));
+	cr_assert(span_eq(key, cert.key));
+	cr_assert_eq(ends, cert.not_after);
+	cr_assert(tls_peer_key(w.p.o.tls, &key, &ends));
+	cr_assert(x509_parse(tls_cert_der(w.server), &cert, &why));
+	cr_assert(span_eq(key, cert.key));
+	tls_peer_forget(w.p.a.tls);
+	cr_assert_not(tls_peer_key(w.p.a.tls, &key, &ends));
 	tls_world_free(&w);
 }
 
