@@ -89,7 +89,9 @@ static bool router_start(struct run *run)
 	char *argv[40 + OPTIONS_LIST] = { (char *)(uintptr_t)o->router, "--name",
 		"bench.router.test", "--listen", s2s, "--component-listen", component, "--dns", dns,
 		"--allow-peer-net", "127.0.0.0/8", "--routes", routes, "--secret-file", secret,
-		"--workers", workers, "--log-level", run_is_counted(o) ? "info" : "warn" };
+		"--workers", workers, "--log-level", run_is_counted(o) ? "info" : "warn",
+		/* The bench is the backend, and may have to wait for a processor. */
+		"--stall-ms", "60000" };
 	unsigned n = 0;
 
 	while (argv[n])

@@ -14,7 +14,9 @@ struct channel {
 	struct route *route;
 	unsigned home;
 	uint32_t id; /* in the home's table for this worker; never used again */
-	int64_t credit; /* bytes; below 0: the last stanza was larger */
+	int64_t credit; /* bytes; below 0: more went out than that */
+	size_t bound; /* see channel_bound */
+	bool held;
 };
 
 struct inlet {
@@ -25,6 +27,8 @@ struct inlet {
 	uint32_t id;
 	uint32_t owed; /* bytes of credit not given back yet */
 	struct list holding; /* in the route's list while that is full, or in channels->unpaid */
+	struct list untold; /* in channels->untold */
+	bool stalled; /* while it is held: so is the route */
 	char name[];
 };
 
@@ -37,7 +41,7 @@ struct channels {
 	struct worker *w;
 	struct slots mine[LIMIT_WORKERS]; /* struct channel, by home and id */
 	struct slots theirs[LIMIT_WORKERS]; /* struct inlet, by sender and id */
-	struct list unpaid;
+	struct list unpaid, untold; /* struct inlet: no memory for a record */
 };
 
 struct post_channel {
@@ -49,6 +53,11 @@ struct post_run {
 	uint32_t id;
 	uint32_t stanzas;
 	char bytes[];
+};
+
+struct post_held {
+	uint32_t id;
+	bool stalled;
 };
 
 struct post_credit {
@@ -73,6 +82,7 @@ struct channels *channels_new(struct worker *w)
 
 	cs->w = w;
 	list_init(&cs->unpaid);
+	list_init(&cs->untold);
 	return cs;
 }
 
@@ -108,6 +118,7 @@ struct channel *channel_open(struct channels *cs, unsigned home, const char *nam
 	c->home = home;
 	c->id = s->n - 1;
 	c->credit = CHANNEL_CREDIT;
+	c->bound = CHANNEL_CREDIT;
 	s->at[c->id] = c;
 	post->id = c->id;
 	memcpy(post->name, name, n);
@@ -127,9 +138,19 @@ void channel_close(struct channel *c)
 	mem_free(c);
 }
 
-bool channel_full(const struct channel *c)
+bool channel_free(const struct channel *c)
 {
-	return c->credit <= 0;
+	return c->credit > 0 && !c->held;
+}
+
+bool channel_held(const struct channel *c)
+{
+	return c->held;
+}
+
+size_t channel_used(const struct channel *c)
+{
+	return (size_t)(CHANNEL_CREDIT - c->credit);
 }
 
 /* Room for n bytes in the run that is being written, or in a new one. */
@@ -169,6 +190,11 @@ bool channel_write(struct channel *c, const struct span *pieces, unsigned n)
 	return true;
 }
 
+size_t channel_bound(const struct channel *c)
+{
+	return c->bound;
+}
+
 static void channel_credit(struct channels *cs, unsigned from, const struct post_credit *post)
 {
 	struct channel *c = cs->mine[from].at[post->id];
@@ -176,8 +202,23 @@ static void channel_credit(struct channels *cs, unsigned from, const struct post
 	if (!c)
 		return; /* closed meanwhile */
 	c->credit += post->bytes;
-	if (!channel_full(c))
+	c->held = false;
+	c->bound = CHANNEL_CREDIT;
+	if (channel_free(c))
 		route_room(c->route);
+}
+
+static void channel_hold(struct channels *cs, unsigned from, const struct post_held *post)
+{
+	struct channel *c = cs->mine[from].at[post->id];
+
+	if (!c)
+		return;
+	if (!c->held && channel_used(c) > c->bound)
+		c->bound = channel_used(c);
+	c->held = true;
+	if (post->stalled)
+		route_stalled(c->route);
 }
 
 /* -- the home's end -- */
@@ -200,6 +241,7 @@ static bool inlet_give(struct inlet *in)
 static void inlet_pay(struct inlet *in)
 {
 	list_del(&in->holding);
+	list_del(&in->untold);
 	if (!inlet_give(in))
 		list_add_tail(&in->w->channels->unpaid, &in->holding);
 }
@@ -210,8 +252,53 @@ void inlets_release(struct list *holding)
 		inlet_pay(list_first(holding, struct inlet, holding));
 }
 
+/* The sender must know: the credit will be long in coming. */
+static void inlet_tell(struct inlet *in)
+{
+	struct post_held *post = mesh_write(in->w->port, in->from, POST_HELD, sizeof(*post));
+
+	list_del(&in->untold);
+	if (!post) {
+		list_add_tail(&in->w->channels->untold, &in->untold);
+		return;
+	}
+	post->id = in->id;
+	post->stalled = in->stalled;
+}
+
+static void inlet_hold(struct inlet *in, struct route *r)
+{
+	in->stalled = route_hold(r, &in->holding);
+	inlet_tell(in);
+}
+
+size_t inlets_owed(const struct list *holding)
+{
+	size_t owed = 0;
+
+	list_each(l, holding) owed += container_of(l, const struct inlet, holding)->owed;
+	return owed;
+}
+
+void inlets_stalled(struct list *holding)
+{
+	list_each(l, holding)
+	{
+		struct inlet *in = container_of(l, struct inlet, holding);
+
+		in->stalled = true;
+		inlet_tell(in);
+	}
+}
+
 void channels_turn(struct channels *cs)
 {
+	struct list untold;
+
+	list_init(&untold);
+	list_splice_tail(&untold, &cs->untold);
+	while (!list_empty(&untold))
+		inlet_tell(list_first(&untold, struct inlet, untold));
 	while (!list_empty(&cs->unpaid)) {
 		struct inlet *in = list_first(&cs->unpaid, struct inlet, holding);
 
@@ -240,6 +327,7 @@ static void inlet_open(struct channels *cs, unsigned from, const struct post_cha
 	in->id = post->id;
 	memcpy(in->name, post->name, name);
 	list_init(&in->holding);
+	list_init(&in->untold);
 	s->at[post->id] = in;
 }
 
@@ -251,6 +339,7 @@ static void inlet_close(struct channels *cs, unsigned from, uint32_t id)
 	if (!in)
 		return;
 	list_del(&in->holding);
+	list_del(&in->untold);
 	s->at[id] = NULL;
 	mem_free(in);
 }
@@ -286,7 +375,7 @@ static void inlet_run(struct channels *cs, unsigned from, const struct post_run 
 		return;
 	in->owed += (uint32_t)run.n;
 	if (full && list_empty(&in->holding))
-		route_hold(r, &in->holding);
+		inlet_hold(in, r);
 	else if (!full && in->owed >= CREDIT_STEP)
 		inlet_pay(in);
 }
@@ -304,6 +393,9 @@ void channels_record(struct channels *cs, unsigned from, enum post kind, const c
 		break;
 	case POST_RUN:
 		inlet_run(cs, from, record, n);
+		break;
+	case POST_HELD:
+		channel_hold(cs, from, record);
 		break;
 	case POST_CREDIT:
 		channel_credit(cs, from, record);

@@ -7,9 +7,14 @@
  *
  * Credit is what keeps a slow backend from filling the home's memory: a channel may
  * have CHANNEL_CREDIT bytes under way that the home has not made room for. While the
- * backend's queue is full (--queue-bytes) the home keeps the credit, the channel
- * becomes full, and the sender deals with it as with a full queue of its own:
- * pauses a source that feeds nothing else, and bounces for the others.
+ * backend's queue is full (--queue-bytes) the home keeps the credit and says so: the
+ * channel is held. The sender deals with it as with a full queue of its own: pauses a
+ * source that feeds nothing else, and bounces for the others. If the backend has
+ * stalled, the home says that too. All of it is over with the next credit.
+ *
+ * A channel can also be out of credit because much came in one turn and the home has
+ * not had its own yet. That says nothing against the backend, so up to
+ * CHANNEL_TRANSIT bytes more may go out then.
  *
  * Both ends belong to the thread of their worker.
  */
@@ -21,6 +26,7 @@
 #include "core/post.h"
 
 #define CHANNEL_CREDIT 131072 /* bytes */
+#define CHANNEL_TRANSIT 524288 /* bytes: what two turns bring */
 
 struct channel;
 struct channels; /* both ends of all that a worker has */
@@ -36,7 +42,12 @@ void channels_free(struct channels *cs); /* all routes must be gone */
 struct channel *channel_open(struct channels *cs, unsigned home, const char *name, struct route *r);
 void channel_close(struct channel *c);
 
-bool channel_full(const struct channel *c);
+/* Has it credit, and does the home take what comes? Then stanzas go out without a further look. */
+bool channel_free(const struct channel *c);
+bool channel_held(const struct channel *c); /* by a home whose queue is full */
+size_t channel_used(const struct channel *c); /* bytes that no credit came back for */
+/* CHANNEL_CREDIT; while it is held what had been used before, if that was more. */
+size_t channel_bound(const struct channel *c);
 /* One stanza, in pieces; also when it is full. False without memory. */
 bool channel_write(struct channel *c, const struct span *pieces, unsigned n) MUST_CHECK;
 
@@ -46,12 +57,16 @@ struct inlet;
 
 /* The route has room again, or is gone: what it holds back is given. holding: struct inlet. */
 void inlets_release(struct list *holding);
+/* What it holds back, in bytes: their senders have put so much into its queue. */
+size_t inlets_owed(const struct list *holding);
+/* The route has stalled. */
+void inlets_stalled(struct list *holding);
 
 /* -- both -- */
 
-/* A record of POST_CHANNEL, POST_CHANNEL_END, POST_RUN or POST_CREDIT. */
+/* A record of POST_CHANNEL, POST_CHANNEL_END, POST_RUN, POST_HELD or POST_CREDIT. */
 void channels_record(struct channels *cs, unsigned from, enum post kind, const char *p, size_t n);
-/* Once per turn: credit that could not be given for want of memory. */
+/* Once per turn: what could not be told for want of memory. */
 void channels_turn(struct channels *cs);
 
 #endif

@@ -34,6 +34,21 @@ bool component_write(struct component *c, const struct span *pieces, unsigned n,
 		conn_write(c->s.conn, pieces, n, CONN_STANZA | (force ? CONN_FORCE : 0));
 }
 
+size_t component_queued(const struct component *c)
+{
+	return conn_queued(c->s.conn);
+}
+
+bool component_congested(const struct component *c)
+{
+	return conn_queued(c->s.conn) > c->s.w->config->queue_bytes / 2;
+}
+
+bool component_stalled(const struct component *c)
+{
+	return conn_stalled(c->s.conn);
+}
+
 static const struct backend *component_backend(const struct component *c)
 {
 	return registry_backend_named(c->s.w->hosting->registry, c->backend);
@@ -204,13 +219,16 @@ static void component_uncount(struct component *c)
 
 static void component_logged_in(struct component *c, struct route *route)
 {
+	const struct config *config = c->s.w->config;
 	char peer[ADDR_TEXT];
 
 	c->route = route;
 	component_uncount(c);
 	stream_stop_timer(&c->s);
 	stream_prove(&c->s);
-	conn_set_queue_max(c->s.conn, c->s.w->config->queue_bytes);
+	/* From half of the bound on the route looks closer. */
+	conn_set_queue_marks(c->s.conn, config->queue_bytes / 2, config->queue_bytes / 4);
+	conn_set_stall(c->s.conn, (uint32_t)config->stall_ms);
 	stream_say(&c->s, SPAN_LIT("<handshake/>"));
 	STATS_INC(&c->s.w->stats, components_in);
 	addr_format(conn_peer(c->s.conn), peer);
@@ -294,6 +312,14 @@ static void component_writable(struct stream *s)
 		route_room(c->route);
 }
 
+static void component_stalled_now(struct stream *s)
+{
+	struct component *c = container_of(s, struct component, s);
+
+	if (c->route)
+		route_stalled(c->route);
+}
+
 static void component_timeout(struct stream *s)
 {
 	component_refuse(container_of(s, struct component, s), "connection-timeout",
@@ -375,6 +401,7 @@ static const struct stream_ops component_ops = {
 	.open = component_open_stream,
 	.leave = component_leave,
 	.writable = component_writable,
+	.stalled = component_stalled_now,
 	.closed = component_closed,
 	.timeout = component_timeout,
 };

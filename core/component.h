@@ -34,8 +34,15 @@ bool component_accept(void *ctx, int fd, const struct addr *peer);
 /* A record of POST_COMPONENT: a connection that another worker accepted. */
 void component_arrive(struct worker *w, const char *p, size_t n);
 
-/* Appends a stanza. force: also beyond --queue-bytes. False: full, ending, or no memory. */
+/* Appends a stanza. force: also beyond half of --queue-bytes. False: congested, ending, or no
+ * memory. */
 bool component_write(struct component *c, const struct span *pieces, unsigned n, bool force);
+/* Bytes that wait on it. */
+size_t component_queued(const struct component *c);
+/* That is more than half of --queue-bytes. */
+bool component_congested(const struct component *c);
+/* It has taken none for --stall-ms, and its queue has not fallen to the low mark yet. */
+bool component_stalled(const struct component *c);
 /* Can stanzas still be written to it? */
 bool component_open(const struct component *c);
 /* The registry has changed: ends the link if its backend is gone, has another secret, or may no

@@ -32,7 +32,7 @@ _Static_assert(LOG_JSON == 1 && LOG_DEBUG == 3, "order of names");
 _Static_assert(LIMIT_STANZA == 256 << 10 && LIMIT_PAIRS_PER_STREAM == 20000 &&
 		LIMIT_CONNS == 64 << 10 && LIMIT_UNAUTH_PER_IP == 1024 &&
 		LIMIT_QUEUE_BYTES == 1 << 20 && LIMIT_MEM_BUDGET == 1 << 30 &&
-		LIMIT_VERDICTS == 1280 << 10,
+		LIMIT_VERDICTS == 1280 << 10 && LIMIT_STALL_MS == 250,
 	"defaults in the table");
 
 #define FIELD(f) .at = offsetof(struct config, f)
@@ -186,8 +186,16 @@ static const struct flag table[] = {
 	{ "queue-bytes", FLAG_SIZE, "N", FIELD(queue_bytes), .initial = "1M", .unit = "bytes",
 		RANGE(64 << 10, 1 << 30), .group = G_BOUNDS,
 		.when = "What waits for one backend before a stream that feeds only it is paused and the "
-			"stanzas of others get resource-constraint; also what is kept while it is "
-			"down. Raise it for backends that pause often. Not less than --max-stanza." },
+			"stanzas of others get resource-constraint, first those of the pairs that hold "
+			"most of it; a quarter more is for pairs that hold little. Also what is kept "
+			"while it is down. Raise it for backends that pause often. Not less than "
+			"--max-stanza." },
+	{ "stall-ms", FLAG_MS, "N", FIELD(stall_ms), .initial = "250", .unit = "milliseconds",
+		RANGE(50, TIMEOUT_SEND_MS), .group = G_BOUNDS,
+		.when = "How long a backend may take no byte of what waits for it before streams that were "
+			"paused for it are read again and the stanzas that its queue has no room for "
+			"get resource-constraint. Raise it for backends that stop for longer and whose "
+			"peers had better wait." },
 	{ "mem-budget", FLAG_SIZE, "N", FIELD(mem_budget), .initial = "1G", .unit = "bytes",
 		RANGE(1 << 20, UINT64_C(1) << 40), .group = G_BOUNDS,
 		.when = "Output queues of all connections together (three quarters of it) and elements that "

@@ -57,7 +57,7 @@ struct config {
 	uint64_t queue_bytes, mem_budget; /* bytes */
 	uint64_t cache_entries;
 	uint64_t verdict_ttl; /* s */
-	uint64_t drain_ms;
+	uint64_t drain_ms, stall_ms;
 	uint64_t xml_check; /* one stanza of so many; 0: none */
 	enum log_format log_format;
 	enum log_level log_level;

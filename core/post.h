@@ -12,7 +12,8 @@ enum post {
 	POST_CHANNEL, /* a channel begins */
 	POST_CHANNEL_END,
 	POST_RUN, /* stanzas */
-	POST_CREDIT, /* room for more of them */
+	POST_HELD, /* no room for more of them, for the time being */
+	POST_CREDIT, /* room again */
 
 	/* core/component */
 	POST_COMPONENT, /* a connection whose backend has its home here */

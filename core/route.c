@@ -7,6 +7,7 @@
 #include "core/component.h"
 #include "core/crew.h"
 #include "core/router.h"
+#include "core/shares.h"
 #include "core/stanza.h"
 #include "core/worker.h"
 
@@ -28,7 +29,10 @@ struct route {
 	struct list waiters; /* struct route_waiter */
 	struct list holding; /* struct inlet, whose credit is held back */
 	struct list roomy; /* in routes->roomy while waiters may be woken */
-	bool full; /* the link has refused since it last had room */
+	bool full; /* has been at its bound since it last had room */
+	bool stalled;
+	uint64_t stalled_at; /* ms */
+	struct shares *shares; /* while it is congested; NULL also without memory */
 	struct timer expiry;
 	char name[]; /* of the backend */
 };
@@ -40,6 +44,8 @@ struct routes {
 	struct route **by_backend; /* by index in the registry; NULL: not looked for yet */
 	unsigned n_backends;
 };
+
+static void route_bring(struct route *r, const struct frame *f, bool force);
 
 /* Positions in the registry are those of the current one. */
 static void routes_index(struct routes *rs)
@@ -124,6 +130,13 @@ static struct route *route_new(struct routes *rs, const char *name)
 	return r;
 }
 
+/* Who holds what, when it matters no longer. */
+static void route_forget(struct route *r)
+{
+	shares_free(r->shares);
+	r->shares = NULL;
+}
+
 /* Each that is woken may fill the route again: then the others go on waiting. */
 static void route_wake(struct route *r, bool while_room)
 {
@@ -140,6 +153,7 @@ static void route_free(struct route *r)
 	BUG_ON(r->component);
 	route_return_parked(r, true, r->w->now);
 	route_wake(r, false);
+	route_forget(r);
 	inlets_release(&r->holding);
 	channel_close(r->far);
 	timer_stop(&r->expiry);
@@ -202,16 +216,16 @@ static void parked_move(void *ctx, const struct frame *f)
 	const struct host *host = NULL;
 	struct address to;
 	struct route *r;
-	bool full;
 
 	if (address_read(&to, f->to))
 		host = registry_find(w->hosting->registry, domain_span(&to.domain));
 	if (!host || host->kind != HOST_SERVED || strcmp(host->backend->name, m->from->name) == 0)
 		return;
 	r = route_of(w->routes, host->backend);
-	if (!r || route_stanza(r, &s, 1, false, &full) == ROUTE_FULL)
-		router_return(w, s, STANZA_RESOURCE_CONSTRAINT,
-			"too much is waiting for this domain");
+	if (r)
+		route_bring(r, f, false);
+	else
+		router_return(w, s, STANZA_RESOURCE_CONSTRAINT, "no memory for the route");
 	m->moved = true;
 }
 
@@ -252,8 +266,6 @@ static bool route_park(struct route *r, struct list *where, const struct span *p
 
 	for (unsigned i = 0; i < n; i++)
 		len += pieces[i].n;
-	if (where == &r->parked && r->parked_bytes + len > r->w->config->queue_bytes)
-		return false;
 	p = mem_try_alloc(sizeof(*p) + len + SCAN_PAD);
 	if (!p)
 		return false;
@@ -296,34 +308,158 @@ static void route_count(struct route *r, const struct span *pieces, unsigned n, 
 	STATS_ADD(&r->w->stats, bytes_routed, bytes);
 }
 
-static enum route_result route_far(struct route *r, const struct span *pieces, unsigned n,
-	bool overshoot, bool *full)
+bool route_stanza(struct route *r, const struct span *pieces, unsigned n)
 {
-	*full = r->full = channel_full(r->far);
-	if (*full && !overshoot)
-		return ROUTE_FULL;
-	return channel_write(r->far, pieces, n) ? ROUTE_SENT : ROUTE_FULL;
+	if (r->far)
+		return channel_free(r->far) && channel_write(r->far, pieces, n);
+	if (!r->component || !component_write(r->component, pieces, n, false))
+		return false;
+	route_count(r, pieces, n, 1);
+	return true;
 }
 
-enum route_result route_stanza(struct route *r, const struct span *pieces, unsigned n,
-	bool overshoot, bool *full)
+/* -- a queue that fills up -- */
+
+static bool route_is_up(const struct route *r)
 {
-	bool sent;
+	return r->component && component_open(r->component);
+}
+
+static size_t route_queued(const struct route *r)
+{
+	if (r->far)
+		return channel_used(r->far);
+	return route_is_up(r) ? component_queued(r->component) : r->parked_bytes;
+}
+
+/* What is kept for a backend that is down does not come out of the budget. */
+static size_t route_bound(const struct route *r)
+{
+	size_t most = r->w->config->queue_bytes, left;
 
 	if (r->far)
-		return route_far(r, pieces, n, overshoot, full);
-	*full = false;
-	if (!r->component || !component_open(r->component))
-		return route_park(r, &r->parked, pieces, n) ? ROUTE_PARKED : ROUTE_FULL;
-	sent = component_write(r->component, pieces, n, false);
-	if (!sent) {
-		*full = r->full = true;
-		sent = overshoot && component_write(r->component, pieces, n, true);
+		return channel_bound(r->far);
+	left = conns_room(r->w->conns);
+	return route_is_up(r) && left < most ? left : most;
+}
+
+/* Of the reserve, for a source that cannot be paused. What other workers have put here on their
+ * credit, which a full queue takes as well, is not at the expense of this one's. */
+static size_t route_left(const struct route *r, size_t queued)
+{
+	size_t bound = route_bound(r), reserve = CHANNEL_CREDIT / 2, most = bound, left;
+
+	if (!r->far) {
+		most = r->w->config->queue_bytes + inlets_owed(&r->holding);
+		reserve = r->w->config->queue_bytes / 4;
 	}
-	if (!sent)
-		return ROUTE_FULL;
+	if (queued > most)
+		left = queued - most < reserve ? reserve - (queued - most) : 0;
+	else
+		left = reserve;
+	return bound < left ? bound : left;
+}
+
+static void route_share(struct route *r, uint64_t whose, size_t len)
+{
+	if (!r->shares)
+		r->shares = shares_new(r->far ? CHANNEL_CREDIT : r->w->config->queue_bytes);
+	shares_add(r->shares, whose, len);
+}
+
+/* Until its home says that it is held, what is left of a channel's credit admits any stanza. */
+static bool route_is_over(const struct route *r, size_t queued, size_t len)
+{
+	return r->far && !channel_held(r->far) ? queued >= CHANNEL_CREDIT
+					       : queued + len > route_bound(r);
+}
+
+/* A channel without credit says nothing of the backend unless its home holds it. */
+static bool route_admits(struct route *r, uint64_t whose, size_t len, bool pausable, bool *pause)
+{
+	size_t queued = route_queued(r);
+
+	if (!route_is_over(r, queued, len))
+		return true;
+	r->full = true;
+	if (pausable && !r->stalled && (r->far || route_is_up(r))) {
+		*pause = true;
+		return true;
+	}
+	if (r->far && !channel_held(r->far) && queued + len <= CHANNEL_CREDIT + CHANNEL_TRANSIT)
+		return true;
+	return shares_fit(r->shares, whose, len, route_left(r, queued));
+}
+
+/* By its own bound it has: then the budget was the reason. */
+static bool route_has_room(const struct route *r, size_t len)
+{
+	return !r->far && route_queued(r) + len <= r->w->config->queue_bytes;
+}
+
+static enum route_result route_put(struct route *r, const struct span *pieces, unsigned n)
+{
+	if (r->far)
+		return channel_write(r->far, pieces, n) ? ROUTE_SENT : ROUTE_SPENT;
+	if (!route_is_up(r))
+		return route_park(r, &r->parked, pieces, n) ? ROUTE_PARKED : ROUTE_SPENT;
+	if (!component_write(r->component, pieces, n, true))
+		return ROUTE_SPENT;
 	route_count(r, pieces, n, 1);
 	return ROUTE_SENT;
+}
+
+enum route_result route_press(struct route *r, const struct span *pieces, unsigned n,
+	uint64_t whose, bool pausable, bool *pause)
+{
+	enum route_result res;
+	size_t len = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		len += pieces[i].n;
+	if (pause)
+		*pause = false;
+	if (!route_admits(r, whose, len, pausable, pause))
+		return route_has_room(r, len) ? ROUTE_SPENT : ROUTE_FULL;
+	res = route_put(r, pieces, n);
+	if (res == ROUTE_SPENT && pause)
+		*pause = false;
+	if (!route_refused(res))
+		route_share(r, whose, len);
+	return res;
+}
+
+const char *route_refusal(struct route *r, enum route_result res)
+{
+	if (res == ROUTE_SPENT) {
+		STATS_INC(&r->w->stats, refused_budget);
+		return "too much is waiting in this router";
+	}
+	STATS_INC(&r->w->stats, refused_full);
+	return "too much is waiting for this domain";
+}
+
+static uint64_t route_whose(const struct route *r, const struct frame *f)
+{
+	struct address from, to;
+
+	if (!address_read(&from, f->from) || !address_read(&to, f->to))
+		return 0; /* what is ours to send has both */
+	return shares_key(r->w->share_seed, domain_span(&from.domain), domain_span(&to.domain));
+}
+
+/* A stanza that comes from the router's own memory. */
+static void route_bring(struct route *r, const struct frame *f, bool force)
+{
+	struct span stanza = span_of(f->p, f->len);
+	enum route_result res;
+	bool pause;
+
+	if (route_stanza(r, &stanza, 1))
+		return;
+	res = route_press(r, &stanza, 1, route_whose(r, f), force, &pause);
+	if (route_refused(res))
+		router_return(r->w, stanza, STANZA_RESOURCE_CONSTRAINT, route_refusal(r, res));
 }
 
 bool route_is_far(const struct route *r)
@@ -333,36 +469,28 @@ bool route_is_far(const struct route *r)
 
 static void route_take_one(void *ctx, const struct frame *f)
 {
-	struct route *r = ctx;
-	struct span stanza = span_of(f->p, f->len);
-	bool full;
-
-	if (route_stanza(r, &stanza, 1, true, &full) == ROUTE_FULL)
-		router_return(r->w, stanza, STANZA_RESOURCE_CONSTRAINT,
-			"too much is waiting for this domain");
+	route_bring(ctx, f, true);
 }
 
 /* As a whole where it can be. It was within the channel's credit: a full queue takes it too. */
 bool route_take(struct route *r, struct span run, unsigned stanzas)
 {
-	bool open = r->component && component_open(r->component);
+	bool easy = r->component && component_write(r->component, &run, 1, false);
 
-	if (open && component_write(r->component, &run, 1, false)) {
-		route_count(r, &run, 1, stanzas);
+	if (!easy && !(r->component && component_write(r->component, &run, 1, true))) {
+		router_each_stanza(r->w, run, route_take_one, r);
 		return true;
 	}
-	if (open && component_write(r->component, &run, 1, true)) {
-		route_count(r, &run, 1, stanzas);
+	route_count(r, &run, 1, stanzas);
+	if (!easy && route_queued(r) > route_bound(r))
 		r->full = true;
-		return false;
-	}
-	router_each_stanza(r->w, run, route_take_one, r);
-	return true;
+	return easy || !r->full;
 }
 
-void route_hold(struct route *r, struct list *holding)
+bool route_hold(struct route *r, struct list *holding)
 {
 	list_add_tail(&r->holding, holding);
+	return r->stalled;
 }
 
 void route_up(struct route *r, struct component *link)
@@ -381,11 +509,14 @@ void route_up(struct route *r, struct component *link)
 		parked_drop(r, p);
 	}
 	timer_stop(&r->expiry);
+	if (!component_congested(link))
+		route_forget(r);
 }
 
 void route_down(struct route *r)
 {
 	r->component = NULL;
+	r->stalled = false;
 	list_splice_tail(&r->returned, &r->parked);
 	list_splice_tail(&r->parked, &r->returned);
 	route_room(r);
@@ -398,12 +529,47 @@ void route_wait(struct route *r, struct route_waiter *waiter)
 	list_add_tail(&r->waiters, &waiter->link);
 }
 
+/* routes_turn shall look at it. */
+static void route_stir(struct route *r)
+{
+	list_del(&r->roomy);
+	list_add_tail(&r->w->routes->roomy, &r->roomy);
+}
+
+/* Its link's queue has fallen to the low mark; or the budget has room, and the link has not moved. */
+static void route_recover(struct route *r)
+{
+	if (!r->stalled || (r->component && component_stalled(r->component)))
+		return;
+	r->stalled = false;
+	if (!r->far)
+		LOG(LOG_INFO, "destination-recovered", "the backend takes what is sent again",
+			LF_STR("backend", r->name), LF_INT("ms", r->w->now - r->stalled_at));
+}
+
 void route_room(struct route *r)
 {
 	r->full = false;
+	route_forget(r);
+	route_recover(r);
 	inlets_release(&r->holding);
-	list_del(&r->roomy);
-	list_add_tail(&r->w->routes->roomy, &r->roomy);
+	route_stir(r);
+}
+
+void route_stalled(struct route *r)
+{
+	if (r->stalled)
+		return;
+	r->stalled = true;
+	r->stalled_at = r->w->now;
+	if (!r->far) {
+		STATS_INC(&r->w->stats, stalls);
+		LOG(LOG_WARN, "destination-stalled",
+			"the backend takes no byte: nobody waits for it any more",
+			LF_STR("backend", r->name), LF_INT("queued", route_queued(r)));
+	}
+	inlets_stalled(&r->holding);
+	route_stir(r);
 }
 
 bool routes_busy(const struct routes *rs)
@@ -417,6 +583,6 @@ void routes_turn(struct routes *rs)
 		struct route *r = list_first(&rs->roomy, struct route, roomy);
 
 		list_del(&r->roomy);
-		route_wake(r, true);
+		route_wake(r, !r->stalled);
 	}
 }

@@ -5,6 +5,7 @@
 #include "core/component.h"
 #include "core/forward.h"
 #include "core/inbound.h"
+#include "core/shares.h"
 #include "core/worker.h"
 #include "dialback/receive.h"
 
@@ -19,16 +20,23 @@ static const char parsers_differ[] = "two parsers of this router do not read it 
 
 /* -- bounces -- */
 
-static void bounce_to_backend(struct worker *w, const struct backend *b, struct span bounce)
+static bool bounce_put(struct route *r, struct span bounce, uint64_t whose)
+{
+	return route_stanza(r, &bounce, 1) ||
+		!route_refused(route_press(r, &bounce, 1, whose, false, NULL));
+}
+
+/* An error counts as what it answers: who holds most of a full queue gets no errors either. */
+static void bounce_to_backend(struct worker *w, const struct backend *b, struct span bounce,
+	uint64_t whose)
 {
 	struct route *r = route_of(w->routes, b);
-	bool full;
 
 	/* While we drain nobody will log in any more: what is not sent now never is. */
 	if (r &&
 		(!w->draining || route_is_far(r) ||
 			(route_link(r) && component_open(route_link(r)))) &&
-		route_stanza(r, &bounce, 1, false, &full) != ROUTE_FULL)
+		bounce_put(r, bounce, whose))
 		STATS_INC(&w->stats, bounced);
 	else
 		STATS_INC(&w->stats, bounce_undeliverable);
@@ -66,14 +74,16 @@ static void router_bounce(struct worker *w, const struct frame *f, enum stanza_e
 {
 	struct span bounce = bounce_make(w, f, e, text);
 	const struct host *host = NULL;
-	struct address from;
+	struct address from, to;
 
 	if (bounce.n == 0)
 		return;
 	if (address_read(&from, f->from))
 		host = registry_find(w->hosting->registry, domain_span(&from.domain));
 	if (host && host->kind == HOST_SERVED)
-		bounce_to_backend(w, host->backend, bounce);
+		bounce_to_backend(w, host->backend, bounce,
+			shares_key(w->share_seed, domain_read(&to, f->to),
+				domain_span(&from.domain)));
 	else
 		STATS_INC(&w->stats, bounce_undeliverable);
 }
@@ -154,24 +164,45 @@ static bool inbound_feeds_only(struct inbound *in, struct route *r)
 	return in->s.w->now >= in->mixed_until;
 }
 
-static void forward_outside(struct inbound *in, const struct frame *f, struct route *r,
-	const struct splice *edits)
+/* A pair has its share of a full queue whatever the spelling. p NULL: --pair-check=sender. */
+static uint64_t outside_whose(const struct inbound *in, const struct frame *f, const struct pair *p)
 {
-	struct worker *w = in->s.w;
-	struct span pieces[SPLICE_PIECES];
-	unsigned n = splice_pieces(edits, pieces);
-	bool exclusive = inbound_feeds_only(in, r);
-	bool full;
+	struct address from, to;
 
-	if (route_stanza(r, pieces, n, exclusive, &full) == ROUTE_FULL) {
-		router_bounce(w, f, STANZA_RESOURCE_CONSTRAINT,
-			"too much is waiting for this domain");
-		return;
-	}
-	if (full && exclusive && !(in->pausing & PAUSE_ROUTE)) {
+	if (p)
+		return shares_key(in->s.w->share_seed, pair_from(in->pairs, p),
+			pair_to(in->pairs, p));
+	return shares_key(in->s.w->share_seed, domain_read(&from, f->from),
+		domain_read(&to, f->to));
+}
+
+/* The backend is down, or its queue fills up. */
+static void press_outside(struct inbound *in, const struct frame *f, struct route *r,
+	const struct pair *p, const struct span *pieces, unsigned n, bool pausable)
+{
+	bool pause;
+	enum route_result res = route_press(r, pieces, n, outside_whose(in, f, p), pausable,
+		&pause);
+
+	if (route_refused(res)) {
+		router_bounce(in->s.w, f, STANZA_RESOURCE_CONSTRAINT, route_refusal(r, res));
+	} else if (pause && !(in->pausing & PAUSE_ROUTE)) {
+		STATS_INC(&in->s.w->stats, sources_paused);
 		inbound_pause(in, PAUSE_ROUTE);
 		route_wait(r, &in->waiter);
 	}
+}
+
+/* p: the pair, NULL if there is none. */
+static void forward_outside(struct inbound *in, const struct frame *f, struct route *r,
+	const struct pair *p, const struct splice *edits)
+{
+	struct span pieces[SPLICE_PIECES];
+	unsigned n = splice_pieces(edits, pieces);
+	bool pausable = inbound_feeds_only(in, r);
+
+	if (unlikely(!route_stanza(r, pieces, n)))
+		press_outside(in, f, r, p, pieces, n, pausable);
 }
 
 static struct route *route_to(struct worker *w, const struct frame *f, const struct backend *b)
@@ -298,7 +329,7 @@ static void outside_undecided(struct inbound *in, const struct frame *f, struct 
 	if (!r)
 		return;
 	forward_addresses(&edits, &room, from, to);
-	forward_outside(in, f, r, &edits);
+	forward_outside(in, f, r, p, &edits);
 }
 
 /* Unknown spelling, references in the address, or no such pair: by canonical form. */
@@ -356,7 +387,7 @@ void router_from_outside(struct inbound *in, const struct frame *f)
 	if (unlikely(!hit.canonical))
 		forward_domains(&edits, &from, pair_from(in->pairs, hit.pair), &to,
 			pair_to(in->pairs, hit.pair));
-	forward_outside(in, f, r, &edits);
+	forward_outside(in, f, r, hit.pair, &edits);
 }
 
 void router_refuse_outside(struct inbound *in, const struct frame *f)
@@ -385,10 +416,13 @@ static void answer_link(struct component *c, const struct frame *f, enum stanza_
 
 	if (bounce.n == 0)
 		return;
-	if (component_write(c, &bounce, 1, false))
-		STATS_INC(&c->s.w->stats, bounced);
-	else
+	if (!component_write(c, &bounce, 1, false)) {
 		STATS_INC(&c->s.w->stats, bounce_undeliverable);
+		return;
+	}
+	STATS_INC(&c->s.w->stats, bounced);
+	STATS_INC(&c->s.w->stats, stanzas_out);
+	STATS_ADD(&c->s.w->stats, bytes_routed, bounce.n);
 }
 
 void router_refuse_backend(struct component *c, const struct frame *f)
@@ -411,7 +445,28 @@ static void backend_overstepped(struct component *c, const struct frame *f,
 			"the component sent a stanza from another domain");
 		return;
 	}
+	STATS_INC(&c->s.w->stats, stanzas_from_backends);
 	answer_link(c, f, STANZA_NOT_ALLOWED, "this backend does not have the sender's domain");
+}
+
+/* A backend is not paused: it has others to write to, and to answer. */
+static void forward_local(struct component *c, const struct frame *f, struct route *r,
+	const struct splice *edits, const struct address *from, const struct address *to)
+{
+	struct worker *w = c->s.w;
+	struct span pieces[SPLICE_PIECES];
+	unsigned n = splice_pieces(edits, pieces);
+	enum route_result res = ROUTE_SENT;
+
+	if (unlikely(!route_stanza(r, pieces, n)))
+		res = route_press(r, pieces, n,
+			shares_key(w->share_seed, domain_span(&from->domain),
+				domain_span(&to->domain)),
+			false, NULL);
+	if (route_refused(res))
+		router_bounce(w, f, STANZA_RESOURCE_CONSTRAINT, route_refusal(r, res));
+	else
+		STATS_INC(&w->stats, stanzas_local);
 }
 
 void router_from_backend(struct component *c, const struct frame *f)
@@ -422,21 +477,19 @@ void router_from_backend(struct component *c, const struct frame *f)
 	struct writer room = WRITER(w->scratch);
 	struct address from, to;
 	struct splice edits;
-	struct span pieces[SPLICE_PIECES];
 	struct route *r;
-	bool full;
 
 	if (!address_read(&from, f->from) || !address_read(&to, f->to)) {
 		stream_fail(&c->s, "improper-addressing", NULL,
 			"a stanza without from and to of valid domains");
 		return;
 	}
-	STATS_INC(&w->stats, stanzas_from_backends);
 	host = registry_find(w->hosting->registry, domain_span(&from.domain));
 	if (!own || !host || host->kind != HOST_SERVED || host->backend != own) {
 		backend_overstepped(c, f, own);
 		return;
 	}
+	STATS_INC(&w->stats, stanzas_from_backends);
 	forward_begin(&edits, f, c->s.scan, lang_span(&c->lang));
 	if (!stanza_sound(w, &edits, &from.jid, &to.jid))
 		return;
@@ -450,9 +503,5 @@ void router_from_backend(struct component *c, const struct frame *f)
 	if (!r)
 		return;
 	forward_addresses(&edits, &room, &from, &to);
-	if (route_stanza(r, pieces, splice_pieces(&edits, pieces), false, &full) == ROUTE_FULL)
-		router_bounce(w, f, STANZA_RESOURCE_CONSTRAINT,
-			"too much is waiting for this domain");
-	else
-		STATS_INC(&w->stats, stanzas_local);
+	forward_local(c, f, r, &edits, &from, &to);
 }

@@ -529,6 +529,13 @@ static void stream_on_writable(struct conn *c)
 		s->ops->writable(s);
 }
 
+static void stream_on_stalled(struct conn *c)
+{
+	struct stream *s = conn_user(c);
+
+	s->ops->stalled(s);
+}
+
 static void stream_on_closed(struct conn *c, int err, const char *why)
 {
 	struct stream *s = conn_user(c);
@@ -545,5 +552,6 @@ const struct conn_ops stream_conn_ops = {
 	.broken = stream_on_broken,
 	.input = stream_on_input,
 	.writable = stream_on_writable,
+	.stalled = stream_on_stalled,
 	.closed = stream_on_closed,
 };

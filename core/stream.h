@@ -47,6 +47,8 @@ struct stream_ops {
 	void (*secured)(struct stream *s);
 	/* The output queue has room again; may be NULL. */
 	void (*writable)(struct stream *s);
+	/* Output waits, and the peer takes none of it; NULL for kinds that never call conn_set_stall. */
+	void (*stalled)(struct stream *s);
 	/* A dialled connection is up; NULL for accepted ones. */
 	void (*connected)(struct stream *s);
 	/* We have ended the stream, or failed it, or TLS has failed: nothing can be said on it any

@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/rand.h"
 #include "core/claims.h"
 #include "core/component.h"
 #include "core/diag.h"
@@ -178,6 +179,7 @@ static void worker_record(void *ctx, unsigned from, unsigned kind, const char *p
 	case POST_CHANNEL:
 	case POST_CHANNEL_END:
 	case POST_RUN:
+	case POST_HELD:
 	case POST_CREDIT:
 		channels_record(w->channels, from, (enum post)kind, p, n);
 		break;
@@ -470,6 +472,7 @@ void worker_init(struct worker *w, struct crew *crew, unsigned number, struct ho
 	w->tickets = crew->tickets;
 	w->hosting = hosting;
 	w->route_gen = 1;
+	rand_bytes(&w->share_seed, sizeof(w->share_seed));
 	canary_init(&w->canary, w->config->xml_check);
 	list_init(&w->streams);
 	list_init(&w->resumable);

@@ -89,6 +89,7 @@ struct worker {
 	struct hosting *hosting; /* registry and policy of this turn */
 	uint32_t route_gen; /* what pairs cached under an older one is looked up again */
 	uint64_t serial;
+	uint64_t share_seed; /* of shares_key: a secret of this worker's */
 	uint64_t now; /* ms; read once per turn */
 	char scratch[BOUNCE_MAX]; /* for XML that is written at once: bounces, addresses */
 

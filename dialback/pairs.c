@@ -441,11 +441,8 @@ static void pair_begin(struct pairs *ps, uint32_t index, uint32_t name, uint16_t
 	sender_join(ps, index);
 }
 
-/* What is still queued on behalf of a revoked pair is counted in it. */
 static bool pair_useless(const struct pair *p, uint64_t now)
 {
-	if (p->queued_bytes)
-		return false;
 	return p->state == PAIR_NONE || (p->state == PAIR_REFUSED && now >= p->refused_until);
 }
 

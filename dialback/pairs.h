@@ -42,7 +42,6 @@ struct pair {
 	void *route; /* core's: where the target lives; good while route_gen is current */
 	uint64_t refused_until; /* ms */
 	uint32_t route_gen;
-	uint32_t queued_bytes; /* what this pair holds in congested queues */
 	uint32_t names; /* where the canonical "from\0to\0" is in the table's arena */
 	uint16_t from_len, to_len;
 	uint16_t names_room; /* what that place holds, in the arena's units */
@@ -70,8 +69,8 @@ struct pair *pairs_get(struct pairs *ps, struct span from, struct span to);
 
 /* Finds or makes. NULL at the bound or without memory; nothing VALID is ever displaced. Pairs in
  * state NONE, and REFUSED ones whose time is over, may be reused when the bound is reached: if the
- * new names fit in the place of the old ones, no further spelling of them was remembered, nothing
- * is queued for them, and one is found among the next few thousand. */
+ * new names fit in the place of the old ones, no further spelling of them was remembered, and one is
+ * found among the next few thousand. */
 struct pair *pairs_add(struct pairs *ps, struct span from, struct span to, uint64_t now);
 
 /* Remembers a further spelling of p, if there is room for it. The spelling must mean p. */

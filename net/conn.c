@@ -157,10 +157,11 @@ static struct conn *conn_new(struct conns *cs, int fd, const struct addr *peer,
 	c->user = user;
 	c->fd = fd;
 	c->peer = *peer;
-	c->queue_max = SIZE_MAX;
+	conn_set_queue_max(c, SIZE_MAX);
+	c->stall_ms = 0;
 	c->why = NULL;
 	c->err = 0;
-	c->paused = c->blocked = c->eof = c->aborted = c->big = c->more = false;
+	c->paused = c->blocked = c->stalled = c->eof = c->aborted = c->big = c->more = false;
 	c->batch_sent = false;
 	cs->count++;
 	cs->stats.opened++;
@@ -308,6 +309,13 @@ void conns_flush(struct conns *cs, uint64_t now)
 	}
 }
 
+size_t conns_room(const struct conns *cs)
+{
+	size_t used = outq_pool_used(cs->pool);
+
+	return used < cs->budget ? cs->budget - used : 0;
+}
+
 size_t conns_turn_bytes(const struct conns *cs)
 {
 	return cs->turn_bytes;
@@ -393,9 +401,25 @@ size_t conn_queued(const struct conn *c)
 	return c->out.bytes;
 }
 
+void conn_set_queue_marks(struct conn *c, size_t high, size_t low)
+{
+	c->queue_max = high;
+	c->queue_low = low;
+}
+
 void conn_set_queue_max(struct conn *c, size_t bytes)
 {
-	c->queue_max = bytes;
+	conn_set_queue_marks(c, bytes, bytes / 4);
+}
+
+void conn_set_stall(struct conn *c, uint32_t ms)
+{
+	c->stall_ms = ms;
+}
+
+bool conn_stalled(const struct conn *c)
+{
+	return c->stalled;
 }
 
 void conn_set_stranger(struct conn *c, bool stranger)

@@ -38,9 +38,12 @@ struct conn_ops {
 	void (*broken)(struct conn *c);
 	/* Bytes came; p[n .. n + BUFRING_PAD) is readable; gone when the call returns. */
 	void (*input)(struct conn *c, char *p, size_t n);
-	/* conn_write had failed or the queue exceeded queue_max; now the queue has fallen to a quarter of queue_max, or the
-	 * worker's budget has room again. May be NULL. */
+	/* conn_write had failed, or the queue exceeded its high mark, or `stalled` was called; now the queue has fallen to its
+	 * low mark, or the worker's budget has room again. May be NULL. */
 	void (*writable)(struct conn *c);
+	/* Output waits, and the peer has taken no byte of it for as long as conn_set_stall says. Once,
+	 * until the queue has fallen to its low mark. May be NULL where conn_set_stall is not called. */
+	void (*stalled)(struct conn *c);
 	/* The connection is no more: err is 0 after an orderly end, else -errno; why is static
 	 * text. conn_unsent() may be called from here. The user's memory is its own to free. */
 	void (*closed)(struct conn *c, int err, const char *why);
@@ -67,6 +70,8 @@ const struct conns_stats *conns_stats(const struct conns *cs);
 /* Once per turn, after all input was handled: receives and one send for each connection that has
  * output are queued on the ring, and `closed` is called for those that are done. Nothing moves without it, not even a new connection. */
 void conns_flush(struct conns *cs, uint64_t now);
+/* Bytes that output queues may still take before the budget is used up. */
+size_t conns_room(const struct conns *cs);
 /* Input bytes since the last call of conns_flush: the budget of a turn. */
 size_t conns_turn_bytes(const struct conns *cs);
 /* True when conns_flush would find work. */
@@ -88,21 +93,28 @@ const struct addr *conn_peer(const struct conn *c);
 struct addr conn_local(const struct conn *c);
 size_t conn_queued(const struct conn *c); /* bytes not yet acknowledged by a completion */
 
-/* Bound of the output queue in bytes: beyond it conn_write refuses. Default: no bound but the
- * worker's budget. */
+/* Marks of the output queue in bytes: beyond `high` conn_write refuses, until `writable` at `low`.
+ * Default: no bound but the worker's budget. */
+void conn_set_queue_marks(struct conn *c, size_t high, size_t low);
+/* The same, with a quarter of it as the low mark. */
 void conn_set_queue_max(struct conn *c, size_t bytes);
+/* From the next send on: milliseconds without a byte taken after which `stalled` is called, give or
+ * take a quarter. 0: never, which is the default. */
+void conn_set_stall(struct conn *c, uint32_t ms);
+/* `stalled` was called, and the low mark is not reached yet. */
+bool conn_stalled(const struct conn *c);
 /* Of a stranger: what it leaves unread may take no more than half of the worker's budget, all
  * strangers' together with all else, so that the other half is left to those who are known. */
 void conn_set_stranger(struct conn *c, bool stranger);
 
 enum conn_write_flag {
 	CONN_STANZA = 1, /* a stanza begins here (see conn_unsent) */
-	CONN_FORCE = 2, /* also beyond queue_max: the source will be paused */
+	CONN_FORCE = 2, /* also beyond the high mark: the caller has a bound of its own */
 };
 
 /* Appends all pieces or none. False: over the bound, out of memory, or closing. */
 bool conn_write(struct conn *c, const struct span *pieces, unsigned n, unsigned flags) MUST_CHECK;
-/* What a stream says of itself (headers, results, errors): not refused by queue_max, but beyond it
+/* What a stream says of itself (headers, results, errors): not refused by the high mark, but beyond it
  * `writable` will come. False only without memory or after conn_close. */
 bool conn_say(struct conn *c, struct span s);
 

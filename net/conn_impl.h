@@ -49,16 +49,17 @@ struct conn {
 	struct outq out;
 	struct timer timer;
 	union op_memory *memory;
-	size_t queue_max;
+	size_t queue_max, queue_low;
 	uint64_t progress; /* when the send in flight began, or was last seen to progress */
 	uint64_t acked; /* bytes that the peer had acknowledged then */
 	const char *why;
 	uint32_t index, gen;
+	uint32_t stall_ms; /* 0: the user does not want to know */
 	int fd, err;
 	struct addr peer;
 	enum conn_state state : 8;
 	bool connecting, receiving, sending; /* operations in flight */
-	bool paused, blocked, eof, sampled, aborted;
+	bool paused, blocked, stalled, eof, sampled, aborted;
 	bool big; /* the last receive filled its buffer */
 	bool more; /* the last receive left something in the socket */
 	bool last_words; /* before TLS: the last that is said in the clear is with the kernel */

@@ -8,7 +8,7 @@
 #include "net/conn_impl.h"
 
 #define STATE_CLOSE 7 /* TCP_CLOSE; <netinet/tcp.h>, which has the name, has not all of tcp_info */
-#define STALL_STEP (TIMEOUT_SEND_MS / 4) /* how often a send in flight is looked at */
+#define LOOKS 4 /* at a send in flight, before it is taken for stalled or dead */
 
 static struct uring_tag conn_tag(const struct conn *c)
 {
@@ -174,6 +174,15 @@ static void on_recv(void *ctx, struct uring_tag tag, int res, uint32_t flags)
 
 /* -- sending -- */
 
+/* When to look at the send in flight again; on the minute it has to be known. */
+static void send_look_later(struct conn *c, uint64_t now)
+{
+	uint64_t step = (c->stall_ms && !c->stalled ? c->stall_ms : TIMEOUT_SEND_MS) / LOOKS + 1;
+	uint64_t last = c->progress + TIMEOUT_SEND_MS;
+
+	timer_set(c->cs->wheel, &c->timer, now + step < last || last <= now ? now + step : last);
+}
+
 static void send_start(struct conn *c, uint64_t now)
 {
 	struct msghdr *msg;
@@ -192,7 +201,13 @@ static void send_start(struct conn *c, uint64_t now)
 	c->cs->stats.sends++;
 	uring_sendmsg(c->cs->uring, conn_tag(c), c->fd, msg);
 	if (c->state == CONN_OPEN)
-		timer_set(c->cs->wheel, &c->timer, now + STALL_STEP);
+		send_look_later(c, now);
+}
+
+static void send_stalled(struct conn *c)
+{
+	c->stalled = c->blocked = true;
+	c->ops->stalled(c);
 }
 
 /*
@@ -208,12 +223,14 @@ void conn_send_check(struct conn *c, uint64_t now)
 			conn_end(c, -ETIMEDOUT, "the peer takes no more bytes");
 			return;
 		}
+		if (c->stall_ms && !c->stalled && now - c->progress >= c->stall_ms)
+			send_stalled(c);
 	} else if (c->sampled) {
 		c->progress = now;
 	}
 	c->sampled = true;
 	c->acked = acked;
-	timer_set(c->cs->wheel, &c->timer, now + STALL_STEP);
+	send_look_later(c, now);
 }
 
 static void on_send(void *ctx, struct uring_tag tag, int res, uint32_t flags)
@@ -237,8 +254,8 @@ static void on_send(void *ctx, struct uring_tag tag, int res, uint32_t flags)
 	if (res < 0 && !is_passing(res))
 		conn_end(c, res, error_text(res, "sending failed"));
 	conn_touch(c);
-	if (c->state == CONN_OPEN && c->blocked && c->out.bytes <= c->queue_max / 4) {
-		c->blocked = false;
+	if (c->state == CONN_OPEN && c->blocked && c->out.bytes <= c->queue_low) {
+		c->blocked = c->stalled = false;
 		if (c->ops->writable)
 			c->ops->writable(c);
 	}

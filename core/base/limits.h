@@ -95,6 +95,7 @@
 #define LIMIT_MEM_BUDGET (1u << 30) /* --mem-budget, all queues of a worker */
 #define LIMIT_TURN_BYTES 262144 /* input handled in one loop turn */
 #define LIMIT_TURN_COMPLETIONS 512
+#define LIMIT_STALL_MS 250 /* --stall-ms: no byte taken by a backend */
 #define LIMIT_PARK_MS 30000 /* stanzas kept for a destination that is down */
 
 /* -- TLS, per connection (net/tls.h) -- */

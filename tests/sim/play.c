@@ -225,6 +225,26 @@ static bool wants(struct play *p, const char *what)
 	return !vars_get(&p->globals, span_str(what), &value) || !span_is(value, "no");
 }
 
+/*
+ * Delivered + returned + in doubt = accepted: everything has left, and the counters must show where to.
+ * Our errors are among what was put into queues; so is, twice, what a dead link gave back.
+ */
+static void ledger_check(struct play *p)
+{
+	struct stats s;
+	uint64_t came, went;
+	char why[TEXT_WHY];
+
+	crew_stats(&p->router.crew, &s);
+	came = s.stanzas_in + s.stanzas_from_backends + s.stanzas_requeued;
+	went = s.stanzas_out + s.bounce_undeliverable + s.bounce_suppressed;
+	if (came == went || p->result->struck)
+		return;
+	(void)snprintf(why, sizeof(why), "%lu stanzas came, %lu went", (unsigned long)came,
+		(unsigned long)went);
+	play_failed(p, p->test->file, p->test->line, why);
+}
+
 static void healthy_begin(struct play *p)
 {
 	struct span macro = SPAN_LIT("healthy");
@@ -272,6 +292,8 @@ static bool closing_pass(struct play *p, uint32_t wait_ms)
 	if (!router_is_bare(p))
 		play_failed(p, p->test->file, p->test->line,
 			"half an hour after everybody has left, the router holds connections");
+	else
+		ledger_check(p);
 	phase_next(p);
 	return false;
 }

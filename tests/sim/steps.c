@@ -290,25 +290,54 @@ static bool stat_find(const struct stats *all, struct span name, uint64_t *value
 	return false;
 }
 
-static enum outcome do_stat(struct play *p, struct span args, char why[TEXT_WHY])
+/* NAME[+NAME...], or a number. */
+static bool sum_take(const struct stats *all, struct span *args, uint64_t *sum, char why[TEXT_WHY])
 {
-	struct span names = word_take(&args), left = names;
-	struct stats all;
-	uint64_t want, is = 0, one;
+	struct span left = word_take(args);
+	uint64_t one;
 
-	if (!number(args, &want))
-		return failed(why, "stat NAME[+NAME...] NUMBER");
-	crew_stats(&p->router.crew, &all);
+	if (number(left, sum))
+		return true;
+	if (left.n == 0) {
+		(void)failed(why, "stat NAME[+NAME...] [most] NUMBER|NAME[+NAME...]");
+		return false;
+	}
+	*sum = 0;
 	while (left.n > 0) {
 		size_t n = span_find(left, '+');
 
-		if (!stat_find(&all, span_of(left.p, n), &one))
-			return failed(why, "no such counter: %.*s", (int)n, left.p);
-		is += one;
+		if (!stat_find(all, span_of(left.p, n), &one)) {
+			(void)failed(why, "no such counter: %.*s", (int)n, left.p);
+			return false;
+		}
+		*sum += one;
 		left = span_skip(left, n < left.n ? n + 1 : n);
 	}
-	return is == want ? STEP_DONE
-			  : failed(why, "%.*s is %lu", (int)names.n, names.p, (unsigned long)is);
+	return true;
+}
+
+static enum outcome do_stat(struct play *p, struct span args, char why[TEXT_WHY])
+{
+	struct span what = args, rest;
+	struct stats all;
+	uint64_t is, want;
+	bool most;
+
+	crew_stats(&p->router.crew, &all);
+	if (!sum_take(&all, &args, &is, why))
+		return STEP_FAILED;
+	rest = args;
+	most = span_is(word_take(&rest), "most");
+	if (most)
+		args = rest;
+	if (!sum_take(&all, &args, &want, why))
+		return STEP_FAILED;
+	if (args.n > 0)
+		return failed(why, "stat NAME[+NAME...] [most] NUMBER|NAME[+NAME...]");
+	return is == want || (most && is < want)
+		? STEP_DONE
+		: failed(why, "%.*s: is %lu and %lu", (int)what.n, what.p, (unsigned long)is,
+			  (unsigned long)want);
 }
 
 /* -- the router -- */

@@ -257,9 +257,6 @@ Test(pairs, useless_ones_are_reused)
 	pairs_set_state(ps, p, PAIR_REFUSED);
 	p->refused_until = 1000;
 	cr_expect_null(pairs_add(ps, SPAN_LIT("x"), SPAN_LIT("l"), 999), "its time is not over");
-	p->queued_bytes = 1;
-	cr_expect_null(pairs_add(ps, SPAN_LIT("x"), SPAN_LIT("l"), 1000));
-	p->queued_bytes = 0;
 	cr_expect_null(pairs_add(ps, SPAN_LIT("a-rather-long-name.test"), SPAN_LIT("l"), 1000),
 		"names do not move");
 	cr_expect_eq(pairs_add(ps, SPAN_LIT("x"), SPAN_LIT("l"), 1000), p);

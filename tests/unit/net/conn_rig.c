@@ -85,6 +85,15 @@ static void on_writable(struct conn *c)
 		e->on_writable(e);
 }
 
+static void on_stalled(struct conn *c)
+{
+	struct end *e = conn_user(c);
+
+	cr_assert_eq(e->closes, 0);
+	cr_assert(conn_stalled(c));
+	e->stalls++;
+}
+
 static void unsent_add(void *ctx, struct span s)
 {
 	struct end *e = ctx;
@@ -125,6 +134,7 @@ const struct conn_ops rig_ops = {
 	.secured = on_secured,
 	.input = on_input,
 	.writable = on_writable,
+	.stalled = on_stalled,
 	.broken = on_broken,
 	.closed = on_closed,
 };

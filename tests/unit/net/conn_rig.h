@@ -28,7 +28,7 @@ struct end {
 	struct conn *conn; /* NULL once closed */
 	uint64_t received; /* bytes, all as expected */
 	uint64_t written;
-	unsigned inputs, connects, secured, closes, writables;
+	unsigned inputs, connects, secured, closes, writables, stalls;
 	unsigned broken; /* TLS has failed */
 	size_t largest; /* input */
 	int err;

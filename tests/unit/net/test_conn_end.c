@@ -356,6 +356,110 @@ Test(conn_end, slow_peer_is_not_given_up, .timeout = 60)
 	rig_stop(&r);
 }
 
+/* The peer reads all that there is. */
+static bool is_writable(void *ctx)
+{
+	struct end *e = ctx;
+	char bytes[65536];
+
+	while (recv(*(int *)e->mine, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	return e->writables > 0;
+}
+
+/* Told once, and again only after the low mark. */
+Test(conn_end, who_takes_nothing_has_stalled, .timeout = 60)
+{
+	struct rig r;
+	struct end e = { 0 };
+	int peer;
+
+	single(&r, &e, &peer, 4096, 4096);
+	e.mine = &peer;
+	conn_set_queue_marks(e.conn, 1000000, 1000);
+	conn_set_stall(e.conn, 40000);
+	for (unsigned round = 1; round <= 2; round++) {
+		cr_assert(end_write(&e, 300000, true));
+		rig_settle(&r);
+		r.skew += 30000;
+		rig_settle(&r);
+		cr_assert_eq(e.stalls, round - 1);
+		cr_assert_not(conn_stalled(e.conn));
+		/* Acknowledgements that the kernel delays may still come, and count. */
+		for (unsigned i = 0; i < 10; i++) {
+			r.skew += 12000;
+			rig_settle(&r);
+			if (e.stalls == round)
+				break;
+		}
+		cr_assert_eq(e.stalls, round, "%u in round %u", e.stalls, round);
+		cr_assert(conn_stalled(e.conn));
+		cr_assert_eq(e.writables, 0, "the queue is not at its low mark");
+		cr_assert(end_write(&e, 1000, true), "it is far below the high one");
+		r.skew += 1000;
+		rig_settle(&r);
+		cr_assert_eq(e.stalls, round, "it is told once");
+		cr_assert(rig_until(&r, is_writable, &e));
+		cr_assert_not(conn_stalled(e.conn));
+		cr_assert_eq(e.writables, 1);
+		rig_settle(&r);
+		e.writables = 0;
+	}
+	conn_abort(e.conn, -ECANCELED, "done");
+	cr_assert(rig_until(&r, end_closed, &e));
+	close(peer);
+	rig_stop(&r);
+}
+
+/* A few bytes now and then are little, and are not nothing. */
+Test(conn_end, who_takes_little_has_not_stalled, .timeout = 60)
+{
+	struct rig r;
+	struct end e = { 0 };
+	char bytes[6000];
+	int peer;
+
+	single(&r, &e, &peer, 4096, 4096);
+	conn_set_stall(e.conn, 40000);
+	cr_assert(end_write(&e, 300000, true));
+	rig_settle(&r);
+	for (unsigned i = 0; i < 20; i++) {
+		r.skew += 20000;
+		cr_assert_gt(read(peer, bytes, sizeof(bytes)), 0);
+		rig_settle(&r);
+		cr_assert_eq(e.stalls, 0);
+	}
+	conn_abort(e.conn, -ECANCELED, "done");
+	cr_assert(rig_until(&r, end_closed, &e));
+	close(peer);
+	rig_stop(&r);
+}
+
+/* Nothing waits: nothing can stall, however long it is silent. */
+Test(conn_end, who_is_owed_nothing_has_not_stalled, .timeout = 60)
+{
+	struct rig r;
+	struct end e = { 0 };
+	char bytes[1000];
+	int peer;
+
+	single(&r, &e, &peer, 0, 0);
+	conn_set_stall(e.conn, 1000);
+	cr_assert(end_write(&e, 1000, true));
+	rig_settle(&r);
+	cr_assert_eq(read(peer, bytes, sizeof(bytes)), sizeof(bytes));
+	for (unsigned i = 0; i < 20; i++) {
+		r.skew += 20000;
+		rig_settle(&r);
+	}
+	cr_assert_eq(e.stalls, 0);
+	cr_assert_eq(e.closes, 0);
+	conn_abort(e.conn, -ECANCELED, "done");
+	cr_assert(rig_until(&r, end_closed, &e));
+	close(peer);
+	rig_stop(&r);
+}
+
 /* A completion of a former life of the slot; its buffer must come back. */
 Test(conn_end, stale_completion_is_counted, .timeout = 60)
 {
