@@ -109,22 +109,24 @@ static void call_resolve(void *ctx, struct span domain, uint64_t cookie)
 	memcpy(post->domain, domain.p, domain.n);
 }
 
-/* False: no memory, which the one who asked will notice by the time that its claims have. */
-static bool errand_answer(struct worker *w, unsigned worker, uint64_t cookie,
+/* Without an answer the domain would be looked for by that worker as long as it runs. */
+static void errand_answer(struct worker *w, unsigned worker, uint64_t cookie,
 	enum resolve_status status, const struct place *places, unsigned n)
 {
 	size_t size = n * sizeof(*places);
 	struct post_resolved *post = mesh_write(w->port, worker, POST_RESOLVED,
 		sizeof(*post) + size);
 
-	if (!post)
-		return false;
+	if (!post) {
+		status = RESOLVE_FAILED;
+		n = 0;
+		post = mesh_must_write(w->port, worker, POST_RESOLVED, sizeof(*post));
+	}
 	post->cookie = cookie;
 	post->status = status;
 	post->n = n;
 	if (n)
 		memcpy(post->places, places, size);
-	return true;
 }
 
 static void errand_begin(struct authcalls *cs, unsigned from, const struct post_resolve *post,
@@ -135,7 +137,7 @@ static void errand_begin(struct authcalls *cs, unsigned from, const struct post_
 	uint64_t cookie = ++cs->last | ELSEWHERE;
 
 	if (!e) {
-		(void)errand_answer(w, from, post->cookie, RESOLVE_FAILED, NULL, 0);
+		errand_answer(w, from, post->cookie, RESOLVE_FAILED, NULL, 0);
 		return;
 	}
 	e->worker = from;
@@ -149,7 +151,7 @@ static void errand_done(struct authcalls *cs, uint64_t cookie, const struct reso
 	struct table_node *n = table_first(&cs->errands, cookie);
 	struct errand *e = container_of(n, struct errand, node);
 
-	(void)errand_answer(cs->w, e->worker, e->cookie, a->status, a->places, a->n);
+	errand_answer(cs->w, e->worker, e->cookie, a->status, a->places, a->n);
 	table_del(&cs->errands, n);
 	mem_free(e);
 }
@@ -229,10 +231,9 @@ static bool call_ask(void *ctx, struct verify_link *link, struct span from, stru
 
 static void call_tell(struct worker *w, unsigned home, uint64_t id, enum post what)
 {
-	struct post_call *post = mesh_write(w->port, home, what, sizeof(*post));
+	struct post_call *post = mesh_must_write(w->port, home, what, sizeof(*post));
 
-	if (post)
-		post->call = id;
+	post->call = id;
 }
 
 static void call_hang_up(void *ctx, struct verify_link *link)

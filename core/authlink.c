@@ -71,7 +71,6 @@ static struct caller *caller_find(const struct authlinks *as, unsigned worker, u
 	return NULL;
 }
 
-/* Without memory the caller's claims end by their time. */
 static void caller_tell(struct worker *w, unsigned worker, const struct post_link *what)
 {
 	struct post_link *post;
@@ -80,9 +79,8 @@ static void caller_tell(struct worker *w, unsigned worker, const struct post_lin
 		authcalls_link(w->authcalls, what);
 		return;
 	}
-	post = mesh_write(w->port, worker, POST_LINK, sizeof(*post));
-	if (post)
-		*post = *what;
+	post = mesh_must_write(w->port, worker, POST_LINK, sizeof(*post));
+	*post = *what;
 }
 
 static void caller_told(const struct caller *c, enum link_event what)

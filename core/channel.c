@@ -26,8 +26,7 @@ struct inlet {
 	unsigned from;
 	uint32_t id;
 	uint32_t owed; /* bytes of credit not given back yet */
-	struct list holding; /* in the route's list while that is full, or in channels->unpaid */
-	struct list untold; /* in channels->untold */
+	struct list holding; /* in the route's list while that is full */
 	bool stalled; /* while it is held: so is the route */
 	char name[];
 };
@@ -41,7 +40,6 @@ struct channels {
 	struct worker *w;
 	struct slots mine[LIMIT_WORKERS]; /* struct channel, by home and id */
 	struct slots theirs[LIMIT_WORKERS]; /* struct inlet, by sender and id */
-	struct list unpaid, untold; /* struct inlet: no memory for a record */
 };
 
 struct post_channel {
@@ -81,8 +79,6 @@ struct channels *channels_new(struct worker *w)
 	struct channels *cs = mem_zalloc(sizeof(*cs));
 
 	cs->w = w;
-	list_init(&cs->unpaid);
-	list_init(&cs->untold);
 	return cs;
 }
 
@@ -131,9 +127,8 @@ void channel_close(struct channel *c)
 
 	if (!c)
 		return;
-	id = mesh_write(c->cs->w->port, c->home, POST_CHANNEL_END, sizeof(*id));
-	if (id) /* else the home keeps an inlet that nobody uses */
-		*id = c->id;
+	id = mesh_must_write(c->cs->w->port, c->home, POST_CHANNEL_END, sizeof(*id));
+	*id = c->id;
 	c->cs->mine[c->home].at[c->id] = NULL;
 	mem_free(c);
 }
@@ -223,27 +218,17 @@ static void channel_hold(struct channels *cs, unsigned from, const struct post_h
 
 /* -- the home's end -- */
 
-static bool inlet_give(struct inlet *in)
+static void inlet_pay(struct inlet *in)
 {
 	struct post_credit *post;
 
+	list_del(&in->holding);
 	if (in->owed == 0)
-		return true;
-	post = mesh_write(in->w->port, in->from, POST_CREDIT, sizeof(*post));
-	if (!post)
-		return false;
+		return;
+	post = mesh_must_write(in->w->port, in->from, POST_CREDIT, sizeof(*post));
 	post->id = in->id;
 	post->bytes = in->owed;
 	in->owed = 0;
-	return true;
-}
-
-static void inlet_pay(struct inlet *in)
-{
-	list_del(&in->holding);
-	list_del(&in->untold);
-	if (!inlet_give(in))
-		list_add_tail(&in->w->channels->unpaid, &in->holding);
 }
 
 void inlets_release(struct list *holding)
@@ -255,13 +240,8 @@ void inlets_release(struct list *holding)
 /* The sender must know: the credit will be long in coming. */
 static void inlet_tell(struct inlet *in)
 {
-	struct post_held *post = mesh_write(in->w->port, in->from, POST_HELD, sizeof(*post));
+	struct post_held *post = mesh_must_write(in->w->port, in->from, POST_HELD, sizeof(*post));
 
-	list_del(&in->untold);
-	if (!post) {
-		list_add_tail(&in->w->channels->untold, &in->untold);
-		return;
-	}
 	post->id = in->id;
 	post->stalled = in->stalled;
 }
@@ -291,79 +271,67 @@ void inlets_stalled(struct list *holding)
 	}
 }
 
-void channels_turn(struct channels *cs)
-{
-	struct list untold;
-
-	list_init(&untold);
-	list_splice_tail(&untold, &cs->untold);
-	while (!list_empty(&untold))
-		inlet_tell(list_first(&untold, struct inlet, untold));
-	while (!list_empty(&cs->unpaid)) {
-		struct inlet *in = list_first(&cs->unpaid, struct inlet, holding);
-
-		if (!inlet_give(in))
-			break;
-		list_del(&in->holding);
-	}
-}
-
+/*
+ * Not for want of memory: the sender takes the channel for one that works until the registry loses
+ * the backend. There are no more inlets than backends at other workers, and a reload allocates
+ * for each of those in the same way.
+ */
 static void inlet_open(struct channels *cs, unsigned from, const struct post_channel *post,
 	size_t n)
 {
 	size_t name = n - sizeof(*post);
-	struct inlet *in = mem_try_zalloc(sizeof(*in) + name + 1);
+	struct inlet *in = mem_zalloc(sizeof(*in) + name + 1);
 	struct slots *s = &cs->theirs[from];
 
-	while (s->n <= post->id)
-		if (!slots_grow(s))
-			break;
-	if (!in || s->n <= post->id) {
-		mem_free(in); /* what comes through it is answered with an error */
-		return;
-	}
+	BUG_ON(post->id < s->n); /* ids only grow */
+	s->at = mem_realloc(s->at, (post->id + 1) * sizeof(*s->at));
+	memset(s->at + s->n, 0, (post->id + 1 - s->n) * sizeof(*s->at));
+	s->n = post->id + 1;
 	in->w = cs->w;
 	in->from = from;
 	in->id = post->id;
 	memcpy(in->name, post->name, name);
 	list_init(&in->holding);
-	list_init(&in->untold);
 	s->at[post->id] = in;
 }
 
 static void inlet_close(struct channels *cs, unsigned from, uint32_t id)
 {
 	struct slots *s = &cs->theirs[from];
-	struct inlet *in = id < s->n ? s->at[id] : NULL;
+	struct inlet *in = s->at[id];
 
-	if (!in)
-		return;
 	list_del(&in->holding);
-	list_del(&in->untold);
 	s->at[id] = NULL;
 	mem_free(in);
 }
 
-/* The registry may have changed since the last run. */
+/*
+ * The registry may have changed since the last run. Workers hear of that one after the other: a
+ * backend of which we have never heard is one that the sender has heard of before us, so what comes
+ * for it waits until it is ours too.
+ */
 static struct route *inlet_route(struct inlet *in)
 {
 	struct worker *w = in->w;
 	const struct backend *b;
 
-	if (in->gen != w->route_gen) {
-		b = registry_backend_named(w->hosting->registry, in->name);
-		in->route = b ? route_of(w->routes, b) : NULL;
-		in->gen = in->route || !b ? w->route_gen : 0;
-	}
+	if (in->gen == w->route_gen)
+		return in->route;
+	b = registry_backend_named(w->hosting->registry, in->name);
+	if (b)
+		in->route = route_of(w->routes, b);
+	else
+		in->route = in->gen ? NULL : route_ahead(w->routes, in->name);
+	if (in->route || (!b && in->gen)) /* else for want of memory: the next run tries again */
+		in->gen = w->route_gen;
 	return in->route;
 }
 
 static void inlet_run(struct channels *cs, unsigned from, const struct post_run *post, size_t n)
 {
-	struct slots *s = &cs->theirs[from];
-	struct inlet *in = post->id < s->n ? s->at[post->id] : NULL;
+	struct inlet *in = cs->theirs[from].at[post->id];
 	struct span run = span_of(post->bytes, n - sizeof(*post));
-	struct route *r = in ? inlet_route(in) : NULL;
+	struct route *r = inlet_route(in);
 	bool full = false;
 
 	if (r)
@@ -371,8 +339,6 @@ static void inlet_run(struct channels *cs, unsigned from, const struct post_run 
 	else
 		router_return(cs->w, run, STANZA_REMOTE_SERVER_NOT_FOUND,
 			"the domain is no longer hosted here");
-	if (!in)
-		return;
 	in->owed += (uint32_t)run.n;
 	if (full && list_empty(&in->holding))
 		inlet_hold(in, r);

@@ -13,8 +13,8 @@
  * stalled, the home says that too. All of it is over with the next credit.
  *
  * A channel can also be out of credit because much came in one turn and the home has
- * not had its own yet. That says nothing against the backend, so up to
- * CHANNEL_TRANSIT bytes more may go out then.
+ * not had its own yet. That says nothing against the backend: what then goes out is
+ * bounded by what the mesh carries, and the worker's input by that.
  *
  * Both ends belong to the thread of their worker.
  */
@@ -26,7 +26,6 @@
 #include "core/post.h"
 
 #define CHANNEL_CREDIT 131072 /* bytes */
-#define CHANNEL_TRANSIT 524288 /* bytes: what two turns bring */
 
 struct channel;
 struct channels; /* both ends of all that a worker has */
@@ -66,7 +65,5 @@ void inlets_stalled(struct list *holding);
 
 /* A record of POST_CHANNEL, POST_CHANNEL_END, POST_RUN, POST_HELD or POST_CREDIT. */
 void channels_record(struct channels *cs, unsigned from, enum post kind, const char *p, size_t n);
-/* Once per turn: what could not be told for want of memory. */
-void channels_turn(struct channels *cs);
 
 #endif

@@ -181,6 +181,14 @@ void component_arrive(struct worker *w, const char *p, size_t n)
 		stream_take_over(&c->s, span_of(post->input, n - sizeof(*post)));
 }
 
+void component_lost(const char *p)
+{
+	const struct post_component *post = (const void *)p;
+
+	if (post->fd >= 0)
+		close(post->fd);
+}
+
 static void component_header(struct stream *s, const struct element *e)
 {
 	struct component *c = container_of(s, struct component, s);

@@ -33,6 +33,8 @@ bool component_accept(void *ctx, int fd, const struct addr *peer);
 
 /* A record of POST_COMPONENT: a connection that another worker accepted. */
 void component_arrive(struct worker *w, const char *p, size_t n);
+/* One that never arrived, because the router has ended. Any thread. */
+void component_lost(const char *p);
 
 /* Appends a stanza. force: also beyond half of --queue-bytes. False: congested, ending, or no
  * memory. */

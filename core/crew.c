@@ -6,7 +6,9 @@
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/component.h"
 #include "core/pins.h"
+#include "core/post.h"
 #include "core/verdicts.h"
 #include "core/worker.h"
 #include "net/tls_ticket.h"
@@ -47,6 +49,14 @@ bool crew_maker(const struct crew *c, struct span id, unsigned *worker)
 
 /* -- life -- */
 
+/* All others are memory, and freed with their parcel. */
+static void record_lost(unsigned kind, const char *p, size_t n)
+{
+	(void)n;
+	if (kind == POST_COMPONENT)
+		component_lost(p);
+}
+
 static void crew_free(struct crew *c)
 {
 	for (unsigned i = 0; i < c->n; i++)
@@ -81,7 +91,7 @@ bool crew_start(struct crew *c, const struct config *config, const struct resolv
 	c->pins = pins_new(clock_ms());
 	c->verdicts = verdicts_new(config->cache_entries, config->verdict_ttl * 1000, clock_ms());
 	c->tickets = tls_tickets_new();
-	c->mesh = mesh_new(c->n);
+	c->mesh = mesh_new(c->n, record_lost);
 	hash_key_random(&c->key);
 	c->workers = mem_lines(c->n, sizeof(*c->workers));
 	for (unsigned i = 0; i < c->n; i++)

@@ -39,6 +39,7 @@ struct station { /* what others need to know of a worker */
 
 struct mesh {
 	unsigned workers;
+	mesh_lost_fn *lost;
 	struct lane *lanes; /* [from * workers + to] */
 	struct station *stations;
 };
@@ -47,6 +48,7 @@ struct way_out {
 	struct parcel *open; /* being filled */
 	struct list waiting; /* filled */
 	unsigned under_way; /* published and not come back */
+	bool announced; /* at the lane's starving */
 };
 
 struct mesh_port {
@@ -58,6 +60,8 @@ struct mesh_port {
 	struct list pool; /* empty parcels */
 	unsigned pooled;
 	struct list own; /* to itself: to be read in the next turn */
+	unsigned next; /* whose lane is read first in the next turn */
+	bool starved;
 	struct way_out out[];
 };
 
@@ -66,12 +70,13 @@ static struct lane *lane_of(const struct mesh *m, unsigned from, unsigned to)
 	return &m->lanes[from * m->workers + to];
 }
 
-struct mesh *mesh_new(unsigned workers)
+struct mesh *mesh_new(unsigned workers, mesh_lost_fn *lost)
 {
 	struct mesh *m = mem_zalloc(sizeof(*m));
 
 	BUG_ON(workers == 0 || workers > LIMIT_WORKERS);
 	m->workers = workers;
+	m->lost = lost;
 	m->lanes = mem_lines((size_t)workers * workers, sizeof(*m->lanes));
 	m->stations = mem_lines(workers, sizeof(*m->stations));
 	for (unsigned i = 0; i < workers; i++)
@@ -84,25 +89,52 @@ struct mesh *mesh_new(unsigned workers)
 	return m;
 }
 
-static void ring_drop(struct spsc *ring)
+/* Calls fn for each record. */
+static void parcel_each(const struct parcel *q,
+	void (*fn)(void *ctx, unsigned kind, const char *p, size_t n), void *ctx)
 {
-	struct parcel *const *p;
+	size_t at = 0;
 
-	while ((p = spsc_peek(ring))) {
-		mem_free(*p);
-		spsc_release(ring);
+	while (at < q->used) {
+		const struct record *r = (const struct record *)(const void *)(q->bytes + at);
+
+		fn(ctx, r->kind, (const char *)(r + 1), r->n);
+		at += sizeof(*r) + ALIGNED(r->n);
 	}
-	spsc_free(ring);
+}
+
+static void record_lost(void *ctx, unsigned kind, const char *p, size_t n)
+{
+	const struct mesh *m = ctx;
+
+	m->lost(kind, p, n);
+}
+
+static void parcel_lost(struct mesh *m, struct parcel *q)
+{
+	parcel_each(q, record_lost, m);
+	mem_free(q);
+}
+
+/* What is on the way back was read. */
+static void lane_free(struct mesh *m, struct lane *l)
+{
+	struct parcel *const *q;
+
+	for (; (q = spsc_peek(l->full)); spsc_release(l->full))
+		parcel_lost(m, *q);
+	for (; (q = spsc_peek(l->empty)); spsc_release(l->empty))
+		mem_free(*q);
+	spsc_free(l->full);
+	spsc_free(l->empty);
 }
 
 void mesh_free(struct mesh *m)
 {
 	if (!m)
 		return;
-	for (unsigned i = 0; i < m->workers * m->workers; i++) {
-		ring_drop(m->lanes[i].full);
-		ring_drop(m->lanes[i].empty);
-	}
+	for (unsigned i = 0; i < m->workers * m->workers; i++)
+		lane_free(m, &m->lanes[i]);
 	mem_free(m->lanes);
 	mem_free(m->stations);
 	mem_free(m);
@@ -126,10 +158,27 @@ struct mesh_port *mesh_open(struct mesh *m, unsigned number, struct uring *ring,
 	return p;
 }
 
-static void parcels_free(struct list *parcels)
+static void out_close(struct way_out *o)
+{
+	if (o->open)
+		list_add_tail(&o->waiting, &o->open->link);
+	o->open = NULL;
+}
+
+static void parcels_lost(struct mesh *m, struct list *parcels)
 {
 	while (!list_empty(parcels)) {
 		struct parcel *q = list_first(parcels, struct parcel, link);
+
+		list_del(&q->link);
+		parcel_lost(m, q);
+	}
+}
+
+static void pool_free(struct list *pool)
+{
+	while (!list_empty(pool)) {
+		struct parcel *q = list_first(pool, struct parcel, link);
 
 		list_del(&q->link);
 		mem_free(q);
@@ -140,16 +189,25 @@ void mesh_close(struct mesh_port *p)
 {
 	if (!p)
 		return;
+	parcels_lost(p->mesh, &p->own);
 	for (unsigned i = 0; i < p->mesh->workers; i++) {
-		mem_free(p->out[i].open);
-		parcels_free(&p->out[i].waiting);
+		out_close(&p->out[i]);
+		parcels_lost(p->mesh, &p->out[i].waiting);
 	}
-	parcels_free(&p->pool);
-	parcels_free(&p->own);
+	pool_free(&p->pool);
 	mem_free(p);
 }
 
 /* -- writing -- */
+
+static struct parcel *parcel_init(struct parcel *q, size_t cap)
+{
+	list_init(&q->link);
+	q->cap = cap;
+	q->used = 0;
+	q->last = NULL;
+	return q;
+}
 
 static struct parcel *parcel_new(struct mesh_port *p, size_t need)
 {
@@ -162,14 +220,8 @@ static struct parcel *parcel_new(struct mesh_port *p, size_t need)
 		p->pooled--;
 	} else {
 		q = mem_try_alloc(sizeof(*q) + cap + SCAN_PAD);
-		if (!q)
-			return NULL;
-		list_init(&q->link);
-		q->cap = cap;
 	}
-	q->used = 0;
-	q->last = NULL;
-	return q;
+	return q ? parcel_init(q, cap) : NULL;
 }
 
 /* It has come back, or was read by its own sender. */
@@ -183,31 +235,47 @@ static void parcel_done(struct mesh_port *p, struct parcel *q)
 	p->pooled++;
 }
 
-static void out_close(struct way_out *o)
+static size_t record_size(size_t n)
 {
-	if (o->open)
-		list_add_tail(&o->waiting, &o->open->link);
-	o->open = NULL;
+	return sizeof(struct record) + ALIGNED(n);
+}
+
+/* Is there a parcel with room for `need` bytes? */
+static bool out_open(struct mesh_port *p, struct way_out *o, size_t need)
+{
+	if (o->open && o->open->cap - o->open->used < need)
+		out_close(o);
+	if (!o->open)
+		o->open = parcel_new(p, need);
+	return o->open != NULL;
+}
+
+static void *record_add(struct parcel *q, unsigned kind, size_t n)
+{
+	struct record *r = (struct record *)(void *)(q->bytes + q->used);
+
+	r->kind = kind;
+	r->n = (uint32_t)n;
+	q->last = r;
+	q->used += record_size(n);
+	return r + 1;
 }
 
 void *mesh_write(struct mesh_port *p, unsigned to, unsigned kind, size_t n)
 {
 	struct way_out *o = &p->out[to];
-	size_t need = sizeof(struct record) + ALIGNED(n);
-	struct record *r;
 
-	if (o->open && o->open->cap - o->open->used < need)
-		out_close(o);
-	if (!o->open)
-		o->open = parcel_new(p, need);
-	if (!o->open)
-		return NULL;
-	r = (struct record *)(void *)(o->open->bytes + o->open->used);
-	r->kind = kind;
-	r->n = (uint32_t)n;
-	o->open->last = r;
-	o->open->used += need;
-	return r + 1;
+	return out_open(p, o, record_size(n)) ? record_add(o->open, kind, n) : NULL;
+}
+
+void *mesh_must_write(struct mesh_port *p, unsigned to, unsigned kind, size_t n)
+{
+	struct way_out *o = &p->out[to];
+	size_t need = record_size(n);
+
+	if (!out_open(p, o, need))
+		o->open = parcel_init(mem_alloc(sizeof(*o->open) + need + SCAN_PAD), need);
+	return record_add(o->open, kind, n);
 }
 
 void *mesh_last(struct mesh_port *p, unsigned to, unsigned kind)
@@ -254,30 +322,40 @@ static void empties_take(struct mesh_port *p, unsigned to)
 	}
 }
 
+static void parcel_send(struct way_out *o, struct spsc *full)
+{
+	struct parcel *q = list_first(&o->waiting, struct parcel, link);
+	struct parcel **slot = spsc_reserve(full);
+
+	BUG_ON(!slot); /* it has room for the whole window */
+	list_del(&q->link);
+	*slot = q;
+	o->under_way++;
+}
+
+/* One that is not full goes only if it can: otherwise more may be written to it. */
 static void out_publish(struct mesh_port *p, unsigned to)
 {
 	struct spsc *full = lane_of(p->mesh, p->number, to)->full;
 	struct way_out *o = &p->out[to];
 
-	out_close(o);
-	if (list_empty(&o->waiting))
-		return;
-	empties_take(p, to);
-	while (!list_empty(&o->waiting) && o->under_way < MESH_WINDOW) {
-		struct parcel *q = list_first(&o->waiting, struct parcel, link);
-		struct parcel **slot = spsc_reserve(full);
-
-		BUG_ON(!slot); /* it has room for the whole window */
-		list_del(&q->link);
-		*slot = q;
-		o->under_way++;
+	if (o->under_way > 0)
+		empties_take(p, to);
+	while (!list_empty(&o->waiting) && o->under_way < MESH_WINDOW)
+		parcel_send(o, full);
+	if (o->open && o->under_way < MESH_WINDOW) {
+		out_close(o);
+		parcel_send(o, full);
 	}
+	if (!list_empty(&o->waiting))
+		p->starved = true;
 	if (spsc_publish(full) && doorbell_ring(&p->mesh->stations[to].bell))
 		knock(p, to);
 }
 
 void mesh_publish(struct mesh_port *p)
 {
+	p->starved = false;
 	for (unsigned to = 0; to < p->mesh->workers; to++) {
 		if (to != p->number) {
 			out_publish(p, to);
@@ -290,24 +368,28 @@ void mesh_publish(struct mesh_port *p)
 
 bool mesh_starved(const struct mesh_port *p)
 {
-	for (unsigned to = 0; to < p->mesh->workers; to++)
-		if (!list_empty(&p->out[to].waiting))
-			return true;
-	return false;
+	return p->starved;
 }
 
 /* -- reading -- */
 
-static size_t parcel_read(struct mesh_port *p, unsigned from, const struct parcel *q)
+struct reading {
+	const struct mesh_port *p;
+	unsigned from;
+};
+
+static void record_read(void *ctx, unsigned kind, const char *p, size_t n)
 {
-	size_t at = 0;
+	const struct reading *r = ctx;
 
-	while (at < q->used) {
-		const struct record *r = (const struct record *)(const void *)(q->bytes + at);
+	r->p->fn(r->p->ctx, r->from, kind, p, n);
+}
 
-		p->fn(p->ctx, from, r->kind, (const char *)(r + 1), r->n);
-		at += sizeof(*r) + ALIGNED(r->n);
-	}
+static size_t parcel_read(const struct mesh_port *p, unsigned from, const struct parcel *q)
+{
+	struct reading r = { p, from };
+
+	parcel_each(q, record_read, &r);
 	return q->used;
 }
 
@@ -350,16 +432,18 @@ static size_t lane_read(struct mesh_port *p, unsigned from)
 	return done;
 }
 
+/* One round after the other; the next turn goes on where the budget was used up. */
 void mesh_turn(struct mesh_port *p, size_t budget)
 {
-	size_t done = own_read(p), before;
+	const unsigned n = p->mesh->workers;
+	size_t done = own_read(p);
 
-	do {
-		before = done;
-		for (unsigned from = 0; from < p->mesh->workers && done < budget; from++)
-			if (from != p->number)
-				done += lane_read(p, from);
-	} while (done > before && done < budget);
+	for (unsigned idle = 0; idle < n && done < budget; p->next = (p->next + 1) % n) {
+		size_t read = p->next == p->number ? 0 : lane_read(p, p->next);
+
+		idle = read ? 0 : idle + 1;
+		done += read;
+	}
 }
 
 bool mesh_busy(const struct mesh_port *p)
@@ -374,19 +458,22 @@ bool mesh_busy(const struct mesh_port *p)
 
 /* -- sleeping -- */
 
-/* Has one of those that let it starve given something back? */
+/* Has one of those who are so far behind that something had to stay given anything back? */
 static bool empties_came(struct mesh_port *p)
 {
-	for (unsigned to = 0; to < p->mesh->workers; to++) {
-		struct lane *l = lane_of(p->mesh, p->number, to);
+	bool came = false;
 
-		if (to == p->number || list_empty(&p->out[to].waiting))
+	for (unsigned to = 0; to < p->mesh->workers && !came; to++) {
+		struct lane *l = lane_of(p->mesh, p->number, to);
+		struct way_out *o = &p->out[to];
+
+		if (to == p->number || (!o->open && list_empty(&o->waiting)))
 			continue;
 		doorbell_announce(&l->starving);
-		if (spsc_nonempty(l->empty))
-			return true;
+		o->announced = true;
+		came = spsc_nonempty(l->empty);
 	}
-	return false;
+	return came;
 }
 
 bool mesh_sleep(struct mesh_port *p)
@@ -399,8 +486,11 @@ bool mesh_awake(struct mesh_port *p)
 {
 	bool rung = !doorbell_awake(&p->mesh->stations[p->number].bell);
 
-	for (unsigned to = 0; to < p->mesh->workers; to++)
-		if (to != p->number && !list_empty(&p->out[to].waiting))
-			rung |= !doorbell_awake(&lane_of(p->mesh, p->number, to)->starving);
+	for (unsigned to = 0; to < p->mesh->workers; to++) {
+		if (!p->out[to].announced)
+			continue;
+		p->out[to].announced = false;
+		rung |= !doorbell_awake(&lane_of(p->mesh, p->number, to)->starving);
+	}
 	return rung;
 }

@@ -202,6 +202,11 @@ struct route *route_of(struct routes *rs, const struct backend *b)
 	return *cached;
 }
 
+struct route *route_ahead(struct routes *rs, const char *name)
+{
+	return route_named(rs, name);
+}
+
 struct moving {
 	struct route *from;
 	bool moved;
@@ -339,8 +344,10 @@ static size_t route_bound(const struct route *r)
 
 	if (r->far)
 		return channel_bound(r->far);
+	if (!route_is_up(r))
+		return most;
 	left = conns_room(r->w->conns);
-	return route_is_up(r) && left < most ? left : most;
+	return left < most ? left : most;
 }
 
 /* Of the reserve, for a source that cannot be paused. What other workers have put here on their
@@ -386,7 +393,7 @@ static bool route_admits(struct route *r, uint64_t whose, size_t len, bool pausa
 		*pause = true;
 		return true;
 	}
-	if (r->far && !channel_held(r->far) && queued + len <= CHANNEL_CREDIT + CHANNEL_TRANSIT)
+	if (r->far && !channel_held(r->far))
 		return true;
 	return shares_fit(r->shares, whose, len, route_left(r, queued));
 }
@@ -472,7 +479,7 @@ static void route_take_one(void *ctx, const struct frame *f)
 	route_bring(ctx, f, true);
 }
 
-/* As a whole where it can be. It was within the channel's credit: a full queue takes it too. */
+/* As a whole where it can be. */
 bool route_take(struct route *r, struct span run, unsigned stanzas)
 {
 	bool easy = r->component && component_write(r->component, &run, 1, false);

@@ -8,7 +8,7 @@
  * Routes are named like the backend and survive a reload that keeps it. Owner thread
  * only.
  *
- * Backpressure (docs/decisions/015). What waits for a route is its queue: the link's,
+ * Backpressure (docs/decisions/016). What waits for a route is its queue: the link's,
  * what is parked, or what its channel has no credit back for. Its states:
  *   free       less than half of the bound: nothing is counted (route_stanza)
  *   congested  more: who brings what is counted (core/shares.h), until the low mark
@@ -49,6 +49,10 @@ void routes_return_parked(struct routes *rs);
 
 /* The route for a hosted domain's backend; NULL without memory. */
 struct route *route_of(struct routes *rs, const struct backend *b);
+
+/* One that the registry does not have yet: another worker has heard of it first. It goes with the
+ * next reload that does not bring it. */
+struct route *route_ahead(struct routes *rs, const char *name);
 
 struct component *route_link(const struct route *r);
 const char *route_name(const struct route *r);

@@ -59,7 +59,7 @@
 	X(bounced, "stanzas returned to their senders with an error")                              \
 	X(bounce_undeliverable, "bounces that would need a stream we do not open")                 \
 	X(bounce_suppressed, "failures that must not be answered (errors, results)")               \
-	X(refused_full, "stanzas not taken because too much waited for their backend")              \
+	X(refused_full, "stanzas not taken because too much waited for their backend")             \
 	X(refused_budget, "stanzas not taken because --mem-budget or memory was used up")          \
 	X(stalls, "times that a backend took no byte for --stall-ms")                              \
 	X(sources_paused, "times that a stream was not read for its one backend was full")         \

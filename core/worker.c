@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "core/authcall.h"
 #include "core/authlink.h"
@@ -20,6 +21,7 @@
 #define INBOX_MESSAGES 16
 #define MAX_SLEEP_MS 1000 /* so that a lost wake-up costs a second and not the router */
 #define TICKETS_EVERY_MS 60000
+#define STARVED_US 50
 
 static const char going_down[] = "the router is shutting down";
 
@@ -70,13 +72,9 @@ static void worker_phase(struct worker *w, enum drain_phase phase)
 		return;
 	w->phase = phase;
 	for (unsigned to = 0; to < w->crew->n; to++) {
-		enum drain_phase *post = mesh_write(w->port, to, POST_PHASE, sizeof(*post));
+		enum drain_phase *post = mesh_must_write(w->port, to, POST_PHASE, sizeof(*post));
 
-		if (post)
-			*post = phase;
-		else
-			LOG(LOG_ERROR, "worker-unheard", "no memory to tell another worker",
-				LF_INT("worker", to));
+		*post = phase;
 	}
 }
 
@@ -242,6 +240,10 @@ static void worker_enter(struct worker *w)
 	unsigned n;
 
 	if (wait == 0) {
+		/* Completions that are not taken yet do not let it sleep, and it is the one who is far
+		 * behind that needs the processor. */
+		if (mesh_starved(w->port))
+			(void)usleep(STARVED_US);
 		uring_turn(w->ring, 0, LIMIT_TURN_COMPLETIONS, worker_turn_full, w);
 		return;
 	}
@@ -257,7 +259,6 @@ static void worker_loop(struct worker *w)
 	for (;;) {
 		worker_inbox(w);
 		mesh_turn(w->port, LIMIT_TURN_BYTES);
-		channels_turn(w->channels);
 		timer_wheel_run(w->wheel, w->now);
 		worker_tickets(w);
 		dns_turn(w->dns, w->now);

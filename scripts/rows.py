@@ -6,8 +6,9 @@ which fail: tests/rows.txt against the names of the tests.
     scripts/rows.py [--root DIR] [REPORT.xml...]
 
 A test covers a row when its name says so: "test T-R5 ..." in tests/sim/*.sim,
-T_R5_... or t_r5_... in the name of a Criterion or pytest test, "T-R5 ..." at the
-start of a label in the table of a Criterion test. With reports of a
+T_R5_... or t_r5_... in the name of a Criterion or pytest test or behind the dot of a
+test of tests/CMakeLists.txt, "T-R5 ..." at the start of a label in the table of a
+Criterion test. With reports of a
 run (JUnit, as scripts/test.sh writes them) rows are listed whose tests failed.
 
 Exits 1 when a covered row has lost its test, when a test names a row that does not
@@ -36,6 +37,7 @@ IN_NAME = re.compile(r"(?:^|_)[Tt]_([A-Za-z]\d+)(?=_|$)")
 CRITERION = re.compile(r"^(?:Test|Theory|ParameterizedTest)\(([^)]*)", re.M)
 PYTEST = re.compile(r"^ *(?:async )?def (test_\w+)", re.M)
 LABEL = re.compile(r'"(T-[A-Z]\d+[ "].*)')
+PROGRAM = re.compile(r"^\s*add_test\(NAME \w+\.(\w+)", re.M)
 SCENARIO = re.compile(r"^\s*test (.*)", re.M)
 
 
@@ -73,6 +75,7 @@ def tests_find(root):
         ("tests/sim/*.sim", SCENARIO, scenario_rows),
         ("tests/unit/*/test_*.c", CRITERION, in_name),
         ("tests/interop/test_*.py", PYTEST, in_name),
+        ("tests/CMakeLists.txt", PROGRAM, in_name),
     ):
         for path in sorted(root.glob(pattern)):
             for name in names.findall(path.read_text()):

@@ -531,6 +531,9 @@ static void baton_pass(struct uring *from)
 
 static void wait_for_something(struct uring *u, uint32_t wait_ms)
 {
+	bool left = !list_empty(
+		&u->done); /* it may be waiting for another worker before it goes on */
+
 	pthread_mutex_lock(&baton);
 	u->wait = wait_ms;
 	present += !u->present;
@@ -538,7 +541,7 @@ static void wait_for_something(struct uring *u, uint32_t wait_ms)
 	while (running && running != u)
 		pthread_cond_wait(&passed_on, &baton);
 	running = u;
-	if (present < expected || !awake(u)) {
+	if (present < expected || left || !awake(u)) {
 		baton_pass(u);
 		while (running != u)
 			pthread_cond_wait(&passed_on, &baton);

@@ -195,14 +195,19 @@ bool router_tell(struct router *r, int what)
 	struct control c = { 0 };
 
 	c.what = what;
-	crew_tell(&r->crew, &c);
-	return true;
+	if (!r->ended)
+		crew_tell(&r->crew, &c);
+	return !r->ended;
 }
 
 bool router_reload(struct router *r, char why[ROUTER_WHY])
 {
 	struct control c = { .what = CONTROL_HOSTING };
 
+	if (r->ended) {
+		(void)snprintf(why, ROUTER_WHY, "the router has ended");
+		return false;
+	}
 	c.hosting = hosting_load(&r->config, (unsigned)r->config.workers, why);
 	if (!c.hosting) {
 		BUG_ON(!router_tell(r, CONTROL_REFUSED));
@@ -210,6 +215,14 @@ bool router_reload(struct router *r, char why[ROUTER_WHY])
 	}
 	crew_tell(&r->crew, &c);
 	return true;
+}
+
+void router_stats(const struct router *r, struct stats *sum)
+{
+	if (r->ended)
+		memcpy(sum, &r->last, sizeof(*sum));
+	else
+		crew_stats(&r->crew, sum);
 }
 
 uint16_t router_port(const struct router *r, enum router_door door)
@@ -232,6 +245,7 @@ void router_join(struct router *r)
 	if (r->running)
 		crew_join(&r->crew, &r->last);
 	r->running = false;
+	r->ended = true;
 }
 
 void router_free(struct router *r)

@@ -24,6 +24,7 @@ struct router {
 	unsigned n_flags;
 	struct list files;
 	bool running;
+	bool ended; /* and joined */
 };
 
 void router_init(struct router *r);
@@ -39,7 +40,9 @@ void router_folder(struct router *r, struct span name);
 bool router_start(struct router *r, char why[ROUTER_WHY]);
 /* As SIGHUP does. False: refused; why. */
 bool router_reload(struct router *r, char why[ROUTER_WHY]);
-bool router_tell(struct router *r, int what); /* CONTROL_DRAIN, CONTROL_ABORT */
+/* CONTROL_DRAIN, CONTROL_ABORT. False: it has ended. */
+bool router_tell(struct router *r, int what);
+void router_stats(const struct router *r, struct stats *sum); /* as they are, or were at its end */
 
 enum router_door { DOOR_PEERS, DOOR_TLS, DOOR_COMPONENTS };
 uint16_t router_port(const struct router *r, enum router_door door); /* 0: it has none */

@@ -323,7 +323,7 @@ static enum outcome do_stat(struct play *p, struct span args, char why[TEXT_WHY]
 	uint64_t is, want;
 	bool most;
 
-	crew_stats(&p->router.crew, &all);
+	router_stats(&p->router, &all);
 	if (!sum_take(&all, &args, &is, why))
 		return STEP_FAILED;
 	rest = args;
@@ -406,6 +406,13 @@ static enum outcome do_drain(struct play *p, struct span args, char why[TEXT_WHY
 	(void)args;
 	p->stirred = true;
 	return router_tell(&p->router, CONTROL_DRAIN) ? STEP_DONE : failed(why, "not told");
+}
+
+static enum outcome do_abort(struct play *p, struct span args, char why[TEXT_WHY])
+{
+	(void)args;
+	p->stirred = true;
+	return router_tell(&p->router, CONTROL_ABORT) ? STEP_DONE : failed(why, "not told");
 }
 
 /* fail short|enobufs|ecanceled|eagain|econnreset|emfile [NTH] */
@@ -516,6 +523,7 @@ static const struct {
 	{ "stat", LOOKS, do_stat },
 	{ "reload", LOOKS, do_reload },
 	{ "drain", LOOKS, do_drain },
+	{ "abort", LOOKS, do_abort },
 };
 
 /* What has to come before a step of this kind can be made, if anything has to. */

@@ -13,6 +13,7 @@
 #define TESTS_UNIT_CORE_HARNESS_H
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 #include "core/crew.h"
 #include "core/worker.h"
@@ -151,6 +152,13 @@ void rig_start(const char *flag, ...);
 void rig_prepare(const char *const *flags); /* files and config; the worker is not started */
 void rig_find_ports(void); /* from the log */
 void rig_stop(void);
+/* RIG_WORKERS=N: most tests hold for any number. This one does not, for the reason that is given. */
+#define rig_one_worker(why)                                                                        \
+	do {                                                                                       \
+		const char *workers_ = getenv("RIG_WORKERS");                                      \
+		if (workers_ && strcmp(workers_, "1") != 0)                                        \
+			cr_skip_test(why);                                                         \
+	} while (0)
 void rig_join(void); /* after a drain: the worker has ended by itself */
 void rig_tell(int what);
 /* Writes both files anew (policy NULL: that one not), loads them as SIGHUP does, and waits until the

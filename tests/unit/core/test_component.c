@@ -144,6 +144,7 @@ Test(component, no_room_for_another_connection)
 	struct tap *t;
 	char *line;
 
+	rig_one_worker("each worker counts the strangers of an address by itself");
 	rig_start("--max-unauth-per-ip", "1", NULL);
 	t = tap_dial(rig.component_port);
 	backend_header(t, L1);
@@ -163,6 +164,7 @@ Test(component, no_connection_left)
 {
 	char *line;
 
+	rig_one_worker("--max-conns is divided among the workers");
 	rig_start("--max-conns", "1", NULL);
 	(void)backend_shop();
 	tap_expect_end(tap_dial(rig.component_port));

@@ -87,6 +87,7 @@ Test(worker, T_R26_a_thousand_honest_pairs_in_one_burst)
 	struct tap *backend, *t;
 	unsigned window;
 
+	rig_one_worker("the homes of a thousand domains decide which is asked about first");
 	rig_start_plain();
 	backend = backend_shop();
 	t = remote_open(R1, L1);
@@ -106,6 +107,7 @@ Test(worker, T_I18_the_invalid_answer_is_the_first_to_arrive)
 	struct question q;
 	unsigned window;
 
+	rig_one_worker("the homes of a thousand domains decide which is asked about first");
 	rig_start_plain();
 	backend = backend_shop();
 	t = remote_open(R1, L1);
@@ -128,6 +130,7 @@ Test(worker, T_R40_claims_of_a_stranger_wait)
 	struct tap *t, *other;
 	struct question q;
 
+	rig_one_worker("the homes of the domains decide which is asked about first");
 	rig_start_plain();
 	t = remote_open(R1, L1);
 	claim_many(t, "");
@@ -158,6 +161,7 @@ Test(worker, unauthenticated_streams_of_one_address)
 {
 	struct tap *one, *two, *three;
 
+	rig_one_worker("each worker counts the strangers of an address by itself");
 	rig_start("--max-unauth-per-ip", "2", NULL);
 	one = remote_open(R1, L1);
 	two = remote_open(R1, L1);
@@ -177,6 +181,7 @@ Test(worker, connections_in_all)
 {
 	struct tap *t;
 
+	rig_one_worker("--max-conns is divided among the workers");
 	rig_start("--max-conns", "2", NULL);
 	t = remote_open(R1, L1);
 	(void)backend_shop();
@@ -224,6 +229,7 @@ Test(worker, no_descriptor_to_dial_with)
 
 Test(worker, many_streams_come_and_go)
 {
+	rig_one_worker("that one has served the last says nothing of the others");
 	rig_start_plain();
 	for (unsigned i = 0; i < 150; i++) {
 		struct tap *t = tap_dial(rig.port);

@@ -686,3 +686,80 @@ Test(conn_end, input_may_answer_and_close, .timeout = 60)
 	cr_assert_eq(e.err, 0);
 	rig_stop(&r);
 }
+
+/* -- given away -- */
+
+static void give_away(struct end *e, char *p, size_t n)
+{
+	int *fd = e->mine;
+
+	(void)p;
+	(void)n;
+	*fd = conn_give(e->conn);
+	cr_assert(conn_closing(e->conn));
+	cr_assert_eq(conn_give(e->conn), -1, "only once");
+}
+
+/* The socket goes on elsewhere; of the connection nothing is left but its end, in order. */
+Test(conn_end, give_takes_the_socket_away, .timeout = 60)
+{
+	struct rig r;
+	struct end first = { .on_input = give_away }, second = { 0 };
+	struct reader p = { 0 };
+	char bytes[3000];
+	int given = -1;
+	unsigned open;
+
+	single(&r, &first, &p.fd, 0, 0);
+	first.mine = &given;
+	rig_settle(&r);
+	open = fds_open();
+	bytes_fill(bytes, sizeof(bytes), 0);
+	cr_assert_eq(write(p.fd, bytes, 1000), 1000);
+	cr_assert(rig_until(&r, end_closed, &first));
+	cr_assert_eq(first.err, 0);
+	cr_assert_eq(first.inputs, 1);
+	cr_assert_geq(given, 0);
+	cr_assert_eq(fds_open(), open, "it is still open");
+	cr_assert_eq(conns_count(r.conns), 0);
+
+	end_adopt(&r, &second, given);
+	second.received = first.received; /* and goes on where it was */
+	cr_assert_eq(write(p.fd, bytes + 1000, 2000), 2000);
+	cr_assert(end_write(&second, 5000, true));
+	rig_settle(&r);
+	cr_assert_eq(second.received, 3000);
+	conn_close(second.conn, "good bye");
+	cr_assert(rig_until(&r, read_to_eof, &p));
+	cr_assert_eq(p.got, 5000);
+	close(p.fd);
+	cr_assert(rig_until(&r, end_closed, &second));
+	cr_assert_eq(fds_open(), open - 2);
+	rig_stop(&r);
+}
+
+static void close_and_give(struct end *e, char *p, size_t n)
+{
+	int *fd = e->mine;
+
+	(void)p;
+	(void)n;
+	conn_abort(e->conn, 0, "it was its time");
+	*fd = conn_give(e->conn);
+}
+
+Test(conn_end, one_that_ends_is_not_given, .timeout = 60)
+{
+	struct rig r;
+	struct end e = { .on_input = close_and_give };
+	int peer, given = 0;
+
+	single(&r, &e, &peer, 0, 0);
+	e.mine = &given;
+	rig_settle(&r);
+	cr_assert_eq(write(peer, "\0", 1), 1);
+	cr_assert(rig_until(&r, end_closed, &e));
+	cr_assert_eq(given, -1);
+	close(peer);
+	rig_stop(&r);
+}
