@@ -118,7 +118,6 @@ static void worker_end_questions(struct worker *w)
 
 static void worker_end_links(struct worker *w)
 {
-	routes_return_parked(w->routes);
 	list_each(l, &w->streams) if (component_of(container_of(l, struct stream, link)))
 		stream_shut_down(container_of(l, struct stream, link), going_down);
 }
@@ -126,6 +125,7 @@ static void worker_end_links(struct worker *w)
 /*
  * True when all streams of all workers are gone, or time is up. Backends keep their links while a
  * peer may still send stanzas for them, at most for half of the time: they too want an orderly end.
+ * And until what other workers had parked for somebody has come back to them.
  */
 static bool worker_drained(struct worker *w)
 {
@@ -135,9 +135,13 @@ static bool worker_drained(struct worker *w)
 		worker_end_questions(w);
 	if (!worker_has_strangers(w))
 		worker_phase(w, DRAIN_QUIET);
-	if (all_workers(w, DRAIN_QUIET) || late)
+	if (all_workers(w, DRAIN_QUIET) || late) {
+		routes_return_parked(w->routes);
+		worker_phase(w, DRAIN_RETURNED);
+	}
+	if (all_workers(w, DRAIN_RETURNED))
 		worker_end_links(w);
-	if ((all_workers(w, DRAIN_QUIET) || late) && conns_count(w->conns) == 0)
+	if (all_workers(w, DRAIN_RETURNED) && conns_count(w->conns) == 0)
 		worker_phase(w, DRAIN_LEFT);
 	return all_workers(w, DRAIN_LEFT) || w->now >= w->drain_until;
 }

@@ -47,6 +47,7 @@ enum drain_phase {
 	DRAIN_NOT,
 	DRAIN_BEGUN, /* strangers were told, and no claim of theirs is open */
 	DRAIN_QUIET, /* nothing from outside will follow */
+	DRAIN_RETURNED, /* what was parked has gone back to its senders */
 	DRAIN_LEFT, /* nothing at all will follow */
 	DRAIN_PHASES,
 };
