@@ -270,68 +270,6 @@ Test(uring, no_wake_up_is_lost, .timeout = 60)
 	uring_close(w.uring);
 }
 
-/* Sleeps for as long as it takes to be knocked up, KNOCKS times. */
-#define KNOCKS 200
-
-struct sleeper {
-	struct uring *ring;
-	pthread_barrier_t ready;
-	_Atomic unsigned woken;
-};
-
-static void *sleeps(void *arg)
-{
-	struct sleeper *s = arg;
-
-	s->ring = uring_open(NULL, NULL);
-	BUG_ON(!s->ring);
-	pthread_barrier_wait(&s->ready);
-	while (s->woken < KNOCKS) {
-		uint64_t before = clock_ms();
-
-		uring_turn(s->ring, 30000, 100, NULL, NULL);
-		if (clock_ms() - before >= 30000)
-			break; /* in vain */
-		s->woken++;
-	}
-	return NULL;
-}
-
-static void knock_often(unsigned unknown)
-{
-	struct sleeper s = { 0 };
-	struct uring *u;
-	pthread_t thread;
-
-	unknown_flags = unknown;
-	pthread_barrier_init(&s.ready, NULL, 2);
-	cr_assert_eq(pthread_create(&thread, NULL, sleeps, &s), 0);
-	pthread_barrier_wait(&s.ready);
-	u = ring_new(NULL);
-	for (unsigned i = 0; i < KNOCKS; i++) {
-		uring_knock(u, s.ring);
-		uring_turn(u, 0, 100, NULL, NULL);
-		while (s.woken <= i)
-			(void)poll(NULL, 0, 0);
-	}
-	cr_assert_eq(pthread_join(thread, NULL), 0);
-	cr_assert_eq(s.woken, KNOCKS);
-	uring_close(s.ring);
-	uring_close(u);
-	pthread_barrier_destroy(&s.ready);
-}
-
-Test(uring, a_knock_wakes_another_ring, .timeout = 120)
-{
-	knock_often(0);
-}
-
-/* Where the kernel cannot: by the descriptor. */
-Test(uring, a_knock_on_an_older_kernel, .timeout = 120)
-{
-	knock_often(IORING_SETUP_DEFER_TASKRUN);
-}
-
 Test(uring, full_submission_queue_loses_nothing, .timeout = 60)
 {
 	struct uring_opts opts = { .entries = 8, .completions = 16 };
