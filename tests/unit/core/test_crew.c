@@ -147,8 +147,8 @@ Test(crew, a_foreign_id_has_no_maker)
 		"aaaaaaaaaaaaaaaaaaaaaaaaa", /* 25 */
 		"daaaaaaaaaaaaaaaaaaaaaaa", /* of a fourth worker */
 		"Aaaaaaaaaaaaaaaaaaaaaaaa", "0aaaaaaaaaaaaaaaaaaaaaaa", "-aaaaaaaaaaaaaaaaaaaaaaa",
-		"\xc3\xa4"
-		"aaaaaaaaaaaaaaaaaaaaaa" };
+		("\xc3\xa4"
+		 "aaaaaaaaaaaaaaaaaaaaaa") };
 	struct crew c = crew_of(3);
 	char nul[STREAM_ID_LEN + 1] = "";
 	unsigned told;
