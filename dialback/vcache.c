@@ -30,15 +30,7 @@
 #include "core/base/hash.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
-
-#ifdef VCACHE_TEST
-#define PERTURB() vcache_perturb()
-#else
-#define PERTURB() ((void)0)
-#endif
-#ifndef VC_BREAK
-#define VC_BREAK 0
-#endif
+#include "core/base/perturb.h"
 
 #define HUGE_PAGE (2u << 20)
 #define SETS_MAX (1u << 28)
@@ -236,7 +228,7 @@ static struct seen set_read(struct vset *s, uint64_t name)
 	uint32_t seq = atomic_load_explicit(&s->seq, memory_order_acquire);
 	struct seen seen = { NULL, 0, 0 };
 
-	if ((seq & 1) && VC_BREAK != 2)
+	if (seq & 1)
 		return seen;
 	for (unsigned i = 0; i < VCACHE_WAYS && !seen.way; i++) {
 		struct way *way = &s->way[i];
@@ -253,7 +245,7 @@ static struct seen set_read(struct vset *s, uint64_t name)
 	}
 	PERTURB();
 	/* Relaxed: acquire on the words is what orders it. */
-	if (VC_BREAK != 1 && atomic_load_explicit(&s->seq, memory_order_relaxed) != seq)
+	if (atomic_load_explicit(&s->seq, memory_order_relaxed) != seq)
 		seen.way = NULL;
 	return seen;
 }
@@ -287,10 +279,6 @@ static bool set_enter(struct vset *s, uint32_t *seq)
 {
 	*seq = atomic_load_explicit(&s->seq, memory_order_relaxed);
 	PERTURB();
-	if (VC_BREAK == 3) {
-		atomic_store_explicit(&s->seq, *seq | 1, memory_order_relaxed);
-		return true;
-	}
 	/* Acquire: with set_leave of the writer before, whose words and hand we go on with. */
 	return !(*seq & 1) &&
 		atomic_compare_exchange_strong_explicit(&s->seq, seq, *seq + 1,
@@ -301,7 +289,7 @@ static bool set_enter(struct vset *s, uint32_t *seq)
 static void set_leave(struct vset *s, uint32_t seq)
 {
 	PERTURB();
-	atomic_store_explicit(&s->seq, (seq & ~1u) + 2, memory_order_release);
+	atomic_store_explicit(&s->seq, seq + 2, memory_order_release);
 }
 
 /* Inside. Release, all three: who sees one of them sees the odd counter. */
@@ -417,12 +405,9 @@ static enum vcache_put store(struct vcache *vc, struct store *st)
 	if (!set_enter(s, &seq))
 		return VCACHE_BUSY;
 	result = set_place(s, st, &to);
-	if (VC_BREAK == 4)
-		set_leave(s, seq);
 	if (result == VCACHE_STORED)
 		way_store(to, st->k.name, st->k.value, st->meta);
-	if (VC_BREAK != 4)
-		set_leave(s, seq);
+	set_leave(s, seq);
 	return result;
 }
 

@@ -140,17 +140,4 @@ struct vcache_use {
 
 void vcache_use(struct vcache *vc, uint64_t now, struct vcache_use *out);
 
-/*
- * For tests (compiled with VCACHE_TEST): called between every two accesses to shared
- * memory, to give way to other threads there. VC_BREAK=1 to 4 takes out one of the four
- * things that the table rests on, so that a test can show that it would notice:
- *   1  a reader does not look again whether a writer came
- *   2  a reader does not mind that a writer is inside
- *   3  a writer enters without asking whether another one has
- *   4  a writer leaves before it has written
- */
-#ifdef VCACHE_TEST
-void vcache_perturb(void);
-#endif
-
 #endif

@@ -12,7 +12,6 @@
 #include <sched.h>
 #include <stdio.h>
 
-#define VCACHE_TEST
 #include "dialback/vcache.c" /* with its points of perturbation */
 #include "tests/stress/crew.h"
 #include "tests/stress/history.h"
@@ -23,13 +22,6 @@
 #define ASKED 80000 /* each thread in the first drive */
 #define OPERATIONS 40000 /* each thread in the second */
 #define NOW 1000000
-
-void perturb(void);
-
-void vcache_perturb(void)
-{
-	perturb();
-}
 
 /* The low bits of a name choose its set, and none is 0. */
 static uint64_t name_of(uint32_t number)
