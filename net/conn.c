@@ -380,6 +380,11 @@ void conn_set_user(struct conn *c, void *user)
 	c->user = user;
 }
 
+void conn_set_ops(struct conn *c, const struct conn_ops *ops)
+{
+	c->ops = ops;
+}
+
 const struct addr *conn_peer(const struct conn *c)
 {
 	return &c->peer;

@@ -88,6 +88,9 @@ struct conn *conn_dial(struct conns *cs, const struct addr *peer, const struct c
 
 void *conn_user(const struct conn *c);
 void conn_set_user(struct conn *c, void *user);
+/* All further calls go to these, also when it is done from inside one of the old ones. What came
+ * before is not said again. The user usually changes with them. */
+void conn_set_ops(struct conn *c, const struct conn_ops *ops);
 bool conn_dialling(const struct conn *c); /* not connected yet */
 const struct addr *conn_peer(const struct conn *c);
 struct addr conn_local(const struct conn *c);

@@ -30,6 +30,7 @@ struct service {
 
 struct target {
 	uint16_t port;
+	uint8_t group; /* counts the priorities */
 	bool direct;
 	struct {
 		unsigned n;
@@ -167,10 +168,8 @@ static const struct resolve_fixed *fixed_find(const struct resolve_rules *rules,
 
 /* -- the answer -- */
 
-static void place_add(struct resolve_answer *a, struct addr addr, bool direct)
+static void place_add(struct resolve_answer *a, struct place place)
 {
-	struct place place = { addr, direct };
-
 	for (unsigned i = 0; i < a->n; i++)
 		if (place_eq(&a->places[i], &place))
 			return;
@@ -190,8 +189,13 @@ static void fixed_collect(const struct resolution *x, struct resolve_answer *a)
 			continue;
 		if (addr.port == 0)
 			addr.port = x->r->service.port;
-		place_add(a, addr, false);
+		place_add(a, (struct place){ .addr = addr });
 	}
+}
+
+static void target_add(struct resolve_answer *a, const struct target *t, struct addr addr)
+{
+	place_add(a, (struct place){ addr, .direct = t->direct, .group = t->group });
 }
 
 /* One target after the other, within each by turns IPv6 and IPv4 (RFC 8305). */
@@ -203,7 +207,7 @@ static void targets_collect(const struct resolution *x, struct resolve_answer *a
 		for (unsigned k = 0; k < t->family[IP6].n || k < t->family[IP4].n; k++)
 			for (unsigned f = 0; f < FAMILIES; f++)
 				if (k < t->family[f].n)
-					place_add(a, t->family[f].addrs[k], t->direct);
+					target_add(a, t, t->family[f].addrs[k]);
 	}
 }
 
@@ -273,11 +277,26 @@ static bool question_ask(struct resolution *x, enum dns_type type, const char *n
 	return true;
 }
 
-static void target_ask(struct resolution *x, const struct srv_record *r)
+/* Records are in the order of their priorities: a new priority begins a group. */
+static uint8_t next_group(const struct resolution *x)
+{
+	unsigned at = x->n_targets;
+
+	if (at == 0)
+		return 0;
+	return x->targets[at - 1].group + (x->records[at].priority != x->records[at - 1].priority);
+}
+
+/* About the first record that was not asked about. */
+static void target_ask(struct resolution *x)
 {
 	unsigned cookie = COOKIE_TARGETS + FAMILIES * x->n_targets;
+	const struct srv_record *r = &x->records[x->n_targets];
+	uint8_t group = next_group(x);
 
-	x->targets[x->n_targets++] = (struct target){ .port = r->port, .direct = r->direct };
+	x->targets[x->n_targets++] = (struct target){ .port = r->port,
+		.group = group,
+		.direct = r->direct };
 	if (!question_ask(x, DNS_AAAA, r->target, cookie + IP6))
 		x->failed++;
 	if (!question_ask(x, DNS_A, r->target, cookie + IP4))
@@ -376,7 +395,7 @@ static void targets_follow(struct resolution *x)
 {
 	while (x->pending == 0 && x->n_targets < x->n_records)
 		for (unsigned i = 0; i < TARGETS_AT_ONCE && x->n_targets < x->n_records; i++)
-			target_ask(x, &x->records[x->n_targets]);
+			target_ask(x);
 	if (x->pending == 0)
 		targets_end(x);
 }

@@ -4,6 +4,7 @@
  * XEP-0368, protocol rules 7.1 and 9.6): fixed addresses (--peer) first, else
  * both service labels, their targets' AAAA and A records, else the domain's own
  * addresses with the default port when both services have no records at all.
+ * Places of one priority are one group; so are the fixed ones, and the domain's own.
  * Addresses and ports that must not be dialled are taken out and counted. The
  * service labels are parameters: this file knows no XMPP. Owner thread only.
  */
@@ -26,7 +27,7 @@ enum resolve_status {
 struct resolve_answer {
 	enum resolve_status status;
 	unsigned n;
-	struct place places[LIMIT_CANDIDATES];
+	struct place places[LIMIT_CANDIDATES]; /* a group for each priority, ascending */
 	const char *detail; /* static words for the log */
 };
 

@@ -95,6 +95,7 @@
 #define LIMIT_MEM_BUDGET (1u << 30) /* --mem-budget, all queues of a worker */
 #define LIMIT_TURN_BYTES 262144 /* input handled in one loop turn */
 #define LIMIT_TURN_COMPLETIONS 512
+#define LIMIT_DIAL_RACE 4 /* attempts to connect that one dial has open at once */
 #define LIMIT_STALL_MS 250 /* --stall-ms: no byte taken by a backend */
 #define LIMIT_PARK_MS 30000 /* stanzas kept for a destination that is down */
 
@@ -112,6 +113,7 @@
 /* -- timers, milliseconds (7.5) -- */
 #define TIMEOUT_DNS_MS 5000 /* one try; two are made */
 #define TIMEOUT_CONNECT_MS 10000
+#define DIAL_DELAY_MS 250 /* from one attempt to the next beside it (RFC 8305 section 5) */
 #define TIMEOUT_TLS_MS 10000 /* a handshake with a server that we dialled */
 #define TIMEOUT_HEADER_MS 30000
 #define TIMEOUT_VERIFY_MS 30000

@@ -2,7 +2,9 @@
 /*
  * Where a server can be reached: an address, and whether TLS begins there with the
  * first byte (XEP-0368) or is agreed upon within the stream. One address with both
- * is two places. A value; any thread.
+ * is two places. In a list of places neighbours with the same group number come
+ * from SRV records of one priority: they may be raced, others may not (XEP-0495).
+ * The number says nothing about the place itself. A value; any thread.
  */
 #ifndef SLUICE_PLACE_H
 #define SLUICE_PLACE_H
@@ -12,6 +14,7 @@
 struct place {
 	struct addr addr;
 	bool direct; /* TLS from the first byte */
+	uint8_t group; /* of its list; not compared */
 };
 
 static inline bool place_eq(const struct place *a, const struct place *b)

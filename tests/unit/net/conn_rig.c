@@ -198,7 +198,7 @@ void rig_stop(struct rig *r)
 
 uint64_t rig_now(const struct rig *r)
 {
-	return clock_ms() + r->skew;
+	return r->frozen ? r->frozen : clock_ms() + r->skew;
 }
 
 /* A worker's loop turn. */
@@ -302,6 +302,39 @@ void tcp_reset(int fd)
 
 	cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
 	close(fd);
+}
+
+void deaf_start(struct deaf *d, const char *ip)
+{
+	struct sockaddr_storage sa;
+	socklen_t len;
+
+	cr_assert(addr_parse_ip(span_str(ip), &d->at), "%s", ip);
+	len = addr_to_sockaddr(&d->at, &sa);
+	d->listener = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	cr_assert_eq(bind(d->listener, (struct sockaddr *)&sa, len), 0, "%s", ip);
+	cr_assert_eq(listen(d->listener, 0), 0);
+	cr_assert_eq(getsockname(d->listener, (struct sockaddr *)&sa, &len), 0);
+	cr_assert(addr_from_sockaddr((struct sockaddr *)&sa, &d->at));
+	for (unsigned i = 0; i < 8; i++) {
+		d->fill[i] = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(d->fill[i], (struct sockaddr *)&sa, len);
+	}
+}
+
+void deaf_hear(struct deaf *d)
+{
+	int fd;
+
+	while ((fd = accept(d->listener, NULL, NULL)) >= 0)
+		close(fd);
+}
+
+void deaf_stop(struct deaf *d)
+{
+	close(d->listener);
+	for (unsigned i = 0; i < 8; i++)
+		close(d->fill[i]);
 }
 
 unsigned fds_open(void)

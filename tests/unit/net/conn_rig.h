@@ -18,6 +18,7 @@ struct rig {
 	struct listener *listener;
 	struct addr at; /* of the listener */
 	uint64_t skew; /* ms by which the clock is ahead of the real one */
+	uint64_t frozen; /* not 0: the clock stands here, until the test moves it */
 	struct end *accepted; /* where the next accepted connections go to, one after another */
 	unsigned n_accepted;
 };
@@ -74,6 +75,17 @@ void end_pour(struct end *e);
 /* A connected pair of TCP sockets; sndbuf and rcvbuf of [0] and [1], 0: as they are. */
 void tcp_pair(int fds[2], int sndbuf, int rcvbuf);
 void tcp_reset(int fd); /* closes with a reset */
+
+/* A listener whose backlog is full: the kernel drops all that comes, as a black hole does. */
+struct deaf {
+	int listener;
+	int fill[8];
+	struct addr at;
+};
+
+void deaf_start(struct deaf *d, const char *ip); /* of a loopback address */
+void deaf_hear(struct deaf *d); /* takes what is in the backlog, so that more may come */
+void deaf_stop(struct deaf *d);
 unsigned fds_open(void);
 
 #endif

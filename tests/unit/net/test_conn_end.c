@@ -261,33 +261,15 @@ Test(conn_end, refused, .timeout = 60)
 	rig_stop(&r);
 }
 
-/* A listener whose backlog is full: the kernel drops further SYNs. */
-static int deaf_listener(struct addr *at, int fill[8])
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	socklen_t len = sizeof(sin);
-	int l = socket(AF_INET, SOCK_STREAM, 0);
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	cr_assert_eq(bind(l, (struct sockaddr *)&sin, sizeof(sin)), 0);
-	cr_assert_eq(listen(l, 0), 0);
-	cr_assert_eq(getsockname(l, (struct sockaddr *)&sin, &len), 0);
-	cr_assert(addr_from_sockaddr((struct sockaddr *)&sin, at));
-	for (unsigned i = 0; i < 8; i++) {
-		fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		(void)!connect(fill[i], (struct sockaddr *)&sin, sizeof(sin));
-	}
-	return l;
-}
-
 Test(conn_end, connect_times_out, .timeout = 60)
 {
 	struct rig r;
 	struct end e[2] = { 0 };
-	int fill[8], l;
+	struct deaf deaf;
 
 	rig_start(&r, NULL);
-	l = deaf_listener(&r.at, fill);
+	deaf_start(&deaf, "127.0.0.1");
+	r.at = deaf.at;
 	rig_settle(&r);
 	end_dial(&r, &e[0]);
 	end_dial(&r, &e[1]);
@@ -305,9 +287,7 @@ Test(conn_end, connect_times_out, .timeout = 60)
 	cr_assert_eq(e[0].closes, 1);
 	cr_assert_eq(e[0].err, -ETIMEDOUT);
 	cr_assert_eq(e[0].connects, 0);
-	close(l);
-	for (unsigned i = 0; i < 8; i++)
-		close(fill[i]);
+	deaf_stop(&deaf);
 	rig_stop(&r);
 }
 

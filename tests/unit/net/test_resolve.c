@@ -83,6 +83,16 @@ static void places_are(const char *want)
 	cr_assert_str_eq(text, want);
 }
 
+/* The group of each place, a digit. */
+static void groups_are(const char *want)
+{
+	char text[LIMIT_CANDIDATES + 1] = "";
+
+	for (unsigned i = 0; i < got.n; i++)
+		text[i] = (char)('0' + got.places[i].group);
+	cr_assert_str_eq(text, want);
+}
+
 /* Addresses of the tests are public ones that are never connected to. */
 static const struct fake_row both[] = {
 	{ DIRECT("prio.test"), T_SRV, 0, 60, "10 0 443 a.peer.test" },
@@ -109,6 +119,7 @@ Test(resolve, t_q1_priorities_across_services)
 	start(both, ARRAY_LEN(both));
 	cr_assert_eq(resolve("prio.test"), RESOLVE_FOUND);
 	places_are("[2606:4700::2]:5269 8.8.8.2:5269 8.8.8.3:5269 8.8.8.1:443!");
+	groups_are("0001");
 	stop();
 }
 
@@ -117,6 +128,7 @@ Test(resolve, t_q2_direct_tls_first_on_equal_priority)
 	start(both, ARRAY_LEN(both));
 	cr_assert_eq(resolve("equal.test"), RESOLVE_FOUND);
 	places_are("8.8.8.1:5270! [2606:4700::2]:5269 8.8.8.2:5269 8.8.8.3:5269");
+	groups_are("0000");
 	stop();
 }
 
@@ -158,6 +170,56 @@ Test(resolve, direct_and_plain_at_one_address_are_two_places)
 	start(rows, ARRAY_LEN(rows));
 	cr_assert_eq(resolve("one.test"), RESOLVE_FOUND);
 	places_are("8.8.8.1:5270! 8.8.8.1:5270");
+	stop();
+}
+
+/* A group for each priority; the families take turns within each target; who is in two groups is in
+ * the first; a group may be empty. */
+Test(resolve, each_priority_is_a_group)
+{
+	static const struct fake_row rows[] = {
+		{ DIRECT("many.test"), T_SRV, 0, 60, "7 0 5270 a.peer.test" },
+		{ DIRECT("many.test"), T_SRV, 0, 60, "30 0 5270 a.peer.test" },
+		{ PLAIN("many.test"), T_SRV, 0, 60, "7 0 5269 a.peer.test" },
+		{ PLAIN("many.test"), T_SRV, 0, 60, "8 0 5269 gone.test" },
+		{ PLAIN("many.test"), T_SRV, 0, 60, "9 0 5269 b.peer.test" },
+		{ PLAIN("many.test"), T_SRV, 0, 60, "65535 0 5300 b.peer.test" },
+		{ "a.peer.test", T_A, 0, 60, "8.8.8.1" },
+		{ "a.peer.test", T_A, 0, 60, "8.8.8.2" },
+		{ "a.peer.test", T_AAAA, 0, 60, "2606:4700::1" },
+		{ "a.peer.test", T_AAAA, 0, 60, "2606:4700::2" },
+		{ "b.peer.test", T_A, 0, 60, "8.8.8.2" },
+		{ "b.peer.test", T_A, 0, 60, "8.8.8.3" },
+	};
+
+	start(rows, ARRAY_LEN(rows));
+	cr_assert_eq(resolve("many.test"), RESOLVE_FOUND);
+	places_are("[2606:4700::1]:5270! 8.8.8.1:5270! [2606:4700::2]:5270! 8.8.8.2:5270!"
+		   " [2606:4700::1]:5269 8.8.8.1:5269 [2606:4700::2]:5269 8.8.8.2:5269"
+		   " 8.8.8.3:5269 8.8.8.2:5300 8.8.8.3:5300");
+	groups_are("00000000244");
+	stop();
+}
+
+/* More targets than are asked about at once. */
+Test(resolve, groups_go_on_over_many_targets)
+{
+	static const struct fake_row rows[] = {
+		{ PLAIN("long.test"), T_SRV, 0, 60, "1 0 5001 a.peer.test" },
+		{ PLAIN("long.test"), T_SRV, 0, 60, "1 0 5002 a.peer.test" },
+		{ PLAIN("long.test"), T_SRV, 0, 60, "2 0 5003 a.peer.test" },
+		{ PLAIN("long.test"), T_SRV, 0, 60, "2 0 5004 a.peer.test" },
+		{ PLAIN("long.test"), T_SRV, 0, 60, "2 0 5005 a.peer.test" },
+		{ PLAIN("long.test"), T_SRV, 0, 60, "3 0 5006 a.peer.test" },
+		{ PLAIN("long.test"), T_SRV, 0, 60, "4 0 5007 a.peer.test" },
+		{ PLAIN("long.test"), T_SRV, 0, 60, "4 0 5008 a.peer.test" },
+		{ PLAIN("long.test"), T_SRV, 0, 60, "5 0 5009 a.peer.test" },
+		{ "a.peer.test", T_A, 0, 60, "8.8.8.1" },
+	};
+
+	start(rows, ARRAY_LEN(rows));
+	cr_assert_eq(resolve("long.test"), RESOLVE_FOUND);
+	groups_are("001112334");
 	stop();
 }
 
@@ -233,6 +295,7 @@ Test(resolve, t_q7_fallback_to_the_domain_itself)
 	start(rows, ARRAY_LEN(rows));
 	cr_assert_eq(resolve("r.test"), RESOLVE_FOUND);
 	places_are("8.8.8.1:5269");
+	groups_are("0");
 	cr_assert_eq(resolve("nothing.test"), RESOLVE_NO_SERVICE);
 	cr_assert_eq(fake_count(&server, T_A, "nothing.test"), 1);
 	stop();
@@ -521,6 +584,7 @@ Test(resolve, fixed_addresses)
 	start(NULL, 0);
 	cr_assert_eq(resolve("a.peer.test"), RESOLVE_FOUND);
 	places_are("127.0.0.1:7002 [::1]:22");
+	groups_are("00");
 	cr_assert_eq(resolve("b.peer.test"), RESOLVE_FOUND);
 	places_are("127.0.0.1:7001");
 	cr_assert_eq(resolve("x.deep.peer.test"), RESOLVE_FOUND);
