@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/claims.h"
+#include "core/outward.h"
 #include "core/worker.h"
 #include "dialback/table.h"
 
@@ -81,6 +82,7 @@ static enum verify_resolution resolution_of(enum resolve_status status)
 	case RESOLVE_NO_SERVICE:
 		return RESOLUTION_NONE;
 	case RESOLVE_FORBIDDEN:
+	case RESOLVE_OURS:
 		return RESOLUTION_FORBIDDEN;
 	case RESOLVE_DIRECT_ONLY:
 		return RESOLUTION_DIRECT_ONLY;
@@ -160,7 +162,9 @@ void authcalls_resolved(void *ctx, uint64_t cookie, const struct resolve_answer 
 {
 	struct worker *w = ctx;
 
-	if (cookie & ELSEWHERE)
+	if (cookie & RESOLVE_OUTWARD)
+		outward_resolved(w, cookie, a);
+	else if (cookie & ELSEWHERE)
 		errand_done(w->authcalls, cookie, a);
 	else
 		verifier_resolved(w->verifier, cookie, resolution_of(a->status), a->places, a->n,

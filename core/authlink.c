@@ -7,9 +7,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/claims.h"
-#include "core/keyring.h"
-#include "core/negotiate.h"
-#include "core/stream.h"
+#include "core/opening.h"
 #include "core/verdicts.h"
 #include "core/worker.h"
 #include "dialback/table.h"
@@ -37,11 +35,9 @@ struct authlink {
 	bool listed; /* in authlinks->shared */
 	bool connected;
 	struct list callers; /* of each worker one, or of one apart */
-	struct place at;
+	struct opening opening;
 	bool up;
-	bool asked_tls; /* <starttls/> was sent */
 	unsigned foreign; /* elements that are no dialback, so far */
-	char *from, *to; /* of our header */
 };
 
 /* -- callers -- */
@@ -150,49 +146,18 @@ static void authlink_ended(struct stream *s)
 	authlink_lost(a, a->up ? LOSS_CLOSED : LOSS_UNREACHABLE);
 }
 
-/* Our end of a handshake; it has ten seconds from now on. NULL: no memory. */
-static struct tls *authlink_opening(struct authlink *a)
-{
-	stream_set_timer(&a->s, TIMEOUT_TLS_MS);
-	return keyring_open(a->s.w->keyring, span_str(a->from), span_str(a->to), &a->at);
-}
-
-/* TLS from the first byte: nothing is ever said in the clear (rule 6.4). */
-static void authlink_shake(struct authlink *a)
-{
-	struct tls *t = authlink_opening(a);
-
-	if (t)
-		conn_secure(a->s.conn, t);
-	else
-		conn_abort(a->s.conn, -ENOMEM, "no memory for TLS");
-}
-
 static void authlink_connected(struct stream *s)
 {
 	struct authlink *a = container_of(s, struct authlink, s);
 
 	a->connected = true;
 	list_each(l, &a->callers) caller_told(container_of(l, struct caller, link), LINK_CONNECTED);
-	if (a->at.direct) {
-		authlink_shake(a);
-		return;
-	}
-	s->ops->open(s);
-	stream_set_timer(s, TIMEOUT_HEADER_MS);
+	opening_begin(&a->opening, s);
 }
 
 static void authlink_open(struct stream *s)
 {
-	struct authlink *a = container_of(s, struct authlink, s);
-	char buf[2 * LIMIT_DOMAIN * 6 + 512];
-	struct writer w = WRITER(buf);
-
-	if (s->header_sent)
-		return;
-	header_write(&w, span_str(a->from), span_str(a->to), SPAN_NONE, true);
-	s->header_sent = true;
-	stream_say(s, writer_span(&w));
+	opening_say_header(&container_of(s, struct authlink, s)->opening, s);
 }
 
 static void authlink_no_tls(struct authlink *a, const char *why)
@@ -231,13 +196,12 @@ static void authlink_features(struct authlink *a, const struct element *e)
 	const struct element *tls = element_child(e, NS_TLS, "starttls");
 	struct worker *w = a->s.w;
 
-	if (a->up || a->asked_tls)
+	if (a->up || a->opening.asked)
 		return; /* features are sent once */
 	if (conn_tls(a->s.conn)) {
 		authlink_up(a);
 	} else if (tls && w->keyring) {
-		a->asked_tls = true;
-		stream_say(&a->s, SPAN_LIT("<starttls xmlns='" NS_TLS "'/>"));
+		opening_ask(&a->opening, &a->s);
 	} else if (tls && element_child(tls, NULL, "required")) {
 		authlink_no_tls(a,
 			"the authoritative server insists on TLS, for which --cert-dir is missing");
@@ -249,20 +213,8 @@ static void authlink_features(struct authlink *a, const struct element *e)
 /* The answer to <starttls/>. */
 static void authlink_tls(struct authlink *a, const struct element *e)
 {
-	struct tls *t;
-
-	if (!a->asked_tls)
-		return;
-	a->asked_tls = false;
-	if (!element_is(e, NS_TLS, "proceed")) {
+	if (!opening_answer(&a->opening, &a->s, e))
 		authlink_no_tls(a, "the authoritative server refused STARTTLS after offering it");
-		return;
-	}
-	t = authlink_opening(a);
-	if (t)
-		stream_secure(&a->s, SPAN_NONE, t);
-	else
-		stream_end(&a->s, "no memory for TLS");
 }
 
 static void authlink_secured(struct stream *s)
@@ -273,11 +225,10 @@ static void authlink_secured(struct stream *s)
 
 	addr_format(conn_peer(s->conn), peer);
 	LOG(LOG_DEBUG, "authority-secured", "a stream to an authoritative server is encrypted",
-		LF_STR("peer", peer), LF_STR("how", a->at.direct ? "direct" : "starttls"),
+		LF_STR("peer", peer), LF_STR("how", a->opening.at.direct ? "direct" : "starttls"),
 		LF_STR("version", tls_version(t)), LF_STR("cipher", tls_cipher(t)));
 	tls_peer_forget(t);
-	s->ops->open(s);
-	stream_set_timer(s, TIMEOUT_HEADER_MS);
+	opening_again(&a->opening, s);
 }
 
 static void authlink_error(struct authlink *a, const struct element *e)
@@ -289,7 +240,7 @@ static void authlink_error(struct authlink *a, const struct element *e)
 	addr_format(conn_peer(a->s.conn), peer);
 	LOG(LOG_WARN, "stream-error-received",
 		"the authoritative server ended its stream with an error", LF_STR("peer", peer),
-		LF_SPAN("condition", condition), LF_STR("asked-about", a->to));
+		LF_SPAN("condition", condition), LF_STR("asked-about", a->opening.to));
 	if (span_is(condition, "host-unknown") || span_is(condition, "host-gone"))
 		authlink_lost(a, LOSS_HOST_UNKNOWN);
 	stream_end(&a->s, "the peer sent a stream error");
@@ -378,7 +329,7 @@ static void authlink_frame(struct stream *s, const struct frame *f)
 
 	if (s->state != STREAM_OPEN)
 		return;
-	if (a->asked_tls && f->kind == FRAME_FOREIGN) {
+	if (a->opening.asked && f->kind == FRAME_FOREIGN) {
 		e = stream_element(s, f);
 		if (e)
 			authlink_tls(a, e);
@@ -425,11 +376,10 @@ static void authlink_closed(struct stream *s, int err, const char *why)
 	addr_format(conn_peer(s->conn), peer);
 	LOG(LOG_DEBUG, "authority-closed", why, LF_STR("peer", peer), LF_INT("errno", -err));
 	if (!a->connected && is_nobody(err))
-		verdicts_unreachable(s->w->verdicts, &a->at.addr, s->w->now);
+		verdicts_unreachable(s->w->verdicts, &a->opening.at.addr, s->w->now);
 	authlink_ended(s);
 	stream_release(s);
-	mem_free(a->from);
-	mem_free(a->to);
+	opening_free(&a->opening);
 	mem_free(a);
 }
 
@@ -468,19 +418,16 @@ static struct authlink *authlink_dial(struct worker *w, const struct place *to,
 		mem_free(a);
 		return NULL;
 	}
-	a->at = *to;
 	list_init(&a->callers);
-	a->from = mem_try_text(header_from.p, header_from.n);
-	a->to = mem_try_text(header_to.p, header_to.n);
-	if (a->from && a->to)
+	if (opening_init(&a->opening, header_from, header_to, HEADER_SPEAKING))
 		c = conn_dial(w->conns, &to->addr, &stream_conn_ops, NULL, w->now, &err);
+	a->opening.at = *to;
 	if (c && stream_init(&a->s, w, c, &authlink_ops, LIMIT_STANZA_UNAUTH))
 		return a;
 	authlink_undialled(w, &to->addr, c ? -ENOMEM : err);
 	if (c)
 		conn_abort(c, -ENOMEM, "no memory");
-	mem_free(a->from);
-	mem_free(a->to);
+	opening_free(&a->opening);
 	mem_free(a);
 	return NULL;
 }
@@ -513,7 +460,7 @@ static struct authlink *authlink_shared(const struct authlinks *as, const struct
 	for (; n; n = table_next(n)) {
 		struct authlink *a = container_of(n, struct authlink, node);
 
-		if (place_eq(&a->at, at))
+		if (place_eq(&a->opening.at, at))
 			return a;
 	}
 	return NULL;
@@ -526,7 +473,7 @@ static struct authlink *authlink_begin(struct authlinks *as, const struct post_d
 	struct authlink *a = authlink_dial(as->w, &post->at, from, to);
 
 	if (a && !post->apart) {
-		table_add(&as->shared, &a->node, place_hash(&a->at));
+		table_add(&as->shared, &a->node, place_hash(&a->opening.at));
 		a->listed = true;
 	}
 	return a;

@@ -19,6 +19,7 @@ static const struct {
 	[STANZA_REMOTE_SERVER_TIMEOUT_CANCEL] = { "remote-server-timeout", "cancel" },
 	[STANZA_RESOURCE_CONSTRAINT] = { "resource-constraint", "wait" },
 	[STANZA_SERVICE_UNAVAILABLE] = { "service-unavailable", "cancel" },
+	[STANZA_TOO_BIG] = { "policy-violation", "modify" },
 };
 
 const char *stanza_error_name(enum stanza_error e)
@@ -99,7 +100,7 @@ static void write_error(struct writer *w, enum stanza_error e, struct span by, s
 {
 	writer_lit(w, "<error");
 	writer_attr(w, "type", span_str(errors[e].type));
-	writer_attr_opt(w, "by", by);
+	writer_attr_opt(w, "by", e == STANZA_TOO_BIG ? SPAN_NONE : by);
 	writer_lit(w, "><");
 	writer_lit(w, errors[e].name);
 	writer_lit(w, " xmlns='" NS_STANZAS "'/>");

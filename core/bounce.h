@@ -23,6 +23,7 @@ enum stanza_error {
 	STANZA_REMOTE_SERVER_TIMEOUT_CANCEL, /* the same condition, of a permanent nature */
 	STANZA_RESOURCE_CONSTRAINT, /* wait */
 	STANZA_SERVICE_UNAVAILABLE, /* cancel */
+	STANZA_TOO_BIG, /* policy-violation, modify; it is the peer's bound, so without `by` (XEP-0478) */
 	STANZA_ERRORS,
 };
 

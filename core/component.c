@@ -10,6 +10,7 @@
 #include "core/mesh.h"
 #include "core/negotiate.h"
 #include "core/router.h"
+#include "core/unsent.h"
 #include "core/worker.h"
 #include "dialback/key.h"
 
@@ -336,50 +337,13 @@ static void component_timeout(struct stream *s)
 
 /* -- what was queued on a link that died -- */
 
-struct unsent {
-	struct component *c;
-	char *bytes;
-	size_t n, cap, handed;
-};
-
-static void unsent_add(void *ctx, struct span piece)
-{
-	struct unsent *u = ctx;
-
-	BUG_ON(u->n + piece.n > u->cap);
-	memcpy(u->bytes + u->n, piece.p, piece.n);
-	u->n += piece.n;
-}
-
-static void unsent_stanza(void *ctx, const struct frame *f)
-{
-	struct unsent *u = ctx;
-
-	if ((size_t)(f->p - u->bytes) < u->handed)
-		STATS_INC(&u->c->s.w->stats, in_doubt);
-	else
-		route_repark(u->c->route, span_of(f->p, f->len));
-}
-
 /* delivered + bounced + in doubt = accepted: what the kernel had is in doubt, the rest waits for
  * the next login. */
-static void component_keep_unsent(struct component *c)
+static void component_unsent(void *ctx, const struct frame *f)
 {
-	struct unsent u = { .c = c };
+	struct component *c = ctx;
 
-	u.cap = conn_queued(c->s.conn) + OUTQ_SEGMENT;
-	u.bytes = mem_try_alloc(u.cap + SCAN_PAD);
-	if (!u.bytes) {
-		STATS_INC(&c->s.w->stats, stanzas_lost);
-		LOG(LOG_ERROR, "stanzas-lost", "no memory to look at what was not sent",
-			LF_STR("backend", c->backend), LF_INT("bytes", u.cap));
-		return;
-	}
-	if (conn_unsent(c->s.conn, &u.handed, unsent_add, &u)) {
-		memset(u.bytes + u.n, 0, SCAN_PAD);
-		router_each_stanza(c->s.w, span_of(u.bytes, u.n), unsent_stanza, &u);
-	}
-	mem_free(u.bytes);
+	route_repark(c->route, span_of(f->p, f->len));
 }
 
 static void component_closed(struct stream *s, int err, const char *why)
@@ -392,7 +356,7 @@ static void component_closed(struct stream *s, int err, const char *why)
 	LOG(c->route ? LOG_WARN : LOG_DEBUG, "component-down", why, LF_STR("peer", peer),
 		LF_STR("backend", c->backend), LF_INT("errno", -err));
 	if (c->route) {
-		component_keep_unsent(c);
+		unsent_each(s->w, s->conn, c->backend, component_unsent, c);
 		route_down(c->route);
 	}
 	component_uncount(c);

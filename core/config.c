@@ -20,13 +20,16 @@
 
 static const char *const tls_names[] = { "required", "optional", "off", NULL };
 static const char *const verify_tls_names[] = { "prefer", "require", NULL };
+static const char *const out_auth_names[] = { "opportunistic", "secure", NULL };
 static const char *const pin_auth_names[] = { "off", "warn", "enforce", NULL };
 static const char *const pair_check_names[] = { "strict", "sender", NULL };
+static const char *const received_names[] = { "drop-pair", "quarantine", "migrate", "close", NULL };
 static const char *const invalid_names[] = { "rfc3920", "xep-0.6", "xep-1.1", "forbid", NULL };
 static const char *const format_names[] = { "text", "json", NULL };
 static const char *const level_names[] = { "error", "warn", "info", "debug", NULL };
 
 _Static_assert(TLS_OFF == 2 && PAIR_CHECK_SENDER == 1 && INVALID_FORBID == 3, "order of names");
+_Static_assert(OUT_AUTH_SECURE == 1, "order of names");
 _Static_assert(PIN_AUTH_OFF == 0 && PIN_AUTH_ENFORCE == 2, "order of names");
 _Static_assert(LOG_JSON == 1 && LOG_DEBUG == 3, "order of names");
 _Static_assert(LIMIT_STANZA == 256 << 10 && LIMIT_PAIRS_PER_STREAM == 20000 &&
@@ -73,6 +76,13 @@ static const struct flag table[] = {
 		.group = G_LISTEN,
 		.when = "Where other servers connect with TLS from the first byte (XEP-0368). Name it in "
 			"_xmpps-server._tcp records; needs --cert-dir." },
+	{ "own-addr", FLAG_LISTEN, "ADDR:PORT", LIST(own_addr), .absent = "none", .min = 5269,
+		.group = G_LISTEN,
+		.when = "Where the DNS records of the hosted domains lead, when that is not an address of "
+			"--listen (address translation, load balancer). Such an address is never "
+			"dialled. With it each hosted domain that sends is looked up, and one whose "
+			"records do not lead to this router is reported and gets streams of its own, "
+			"since other servers will call its keys invalid." },
 	{ "component-listen", FLAG_LISTEN, "ADDR:PORT", LIST(component_listen), .absent = "off",
 		.min = 5347, .group = G_LISTEN,
 		.when = "Where backends log in as components (XEP-0114). Needed for every backend "
@@ -142,6 +152,12 @@ static const struct flag table[] = {
 		.choices = verify_tls_names, .group = G_PROOF,
 		.when = "TLS towards the authoritative servers that are asked about keys: prefer, where it is "
 			"offered; require, a server without it proves no key." },
+	{ "out-auth", FLAG_CHOICE, "opportunistic|secure", FIELD(out_auth),
+		.initial = "opportunistic", .choices = out_auth_names, .group = G_PROOF,
+		.when = "What a server has to show before stanzas leave for it: opportunistic, whatever "
+			"the domain's DNS leads to gets them; secure, its certificate must prove the "
+			"domain, or they go back. The policy file asks that of single domains, by "
+			"require-strong." },
 	{ "verdict-ttl", FLAG_MS, "N", FIELD(verdict_ttl), .initial = "3600", .unit = "seconds",
 		RANGE(0, 86400), .group = G_PROOF,
 		.when = "How long a domain pair that dialback has proven on one stream need not be verified "
@@ -157,6 +173,13 @@ static const struct flag table[] = {
 		.initial = "xep-1.1", .choices = invalid_names, .group = G_PROOF,
 		.when = "What a wrong key does to a stream that other pairs use: rfc3920 closes it, "
 			"the others keep it. Change it for tests of other servers." },
+	{ "invalid-received", FLAG_CHOICE, "drop-pair|quarantine|migrate|close",
+		FIELD(invalid_received), .initial = "quarantine", .choices = received_names,
+		.group = G_PROOF,
+		.when = "What another server's word that a key of ours is wrong does to the other pairs on "
+			"that stream, which it will most likely close: quarantine, they wait for a "
+			"moment and move if it does; drop-pair, they go on at once; migrate, they move "
+			"to a new stream; close, the stream is closed." },
 
 	{ "workers", FLAG_SIZE, "N", FIELD(workers), .initial = "0", .unit = "threads",
 		RANGE(0, LIMIT_WORKERS), .group = G_BOUNDS,
@@ -172,7 +195,12 @@ static const struct flag table[] = {
 	{ "max-pairs-per-stream", FLAG_SIZE, "N", FIELD(max_pairs_per_stream), .initial = "20000",
 		.unit = "pairs", RANGE(1, LIMIT_PAIRS_FLAG_MAX), .group = G_BOUNDS,
 		.when = "Domain pairs on one stream. Raise it when a peer that hosts more domains is "
-			"answered resource-constraint." },
+			"answered resource-constraint. Streams that we open get half as many." },
+	{ "max-streams-per-endpoint", FLAG_SIZE, "N", FIELD(max_streams_per_endpoint),
+		.initial = "4", .unit = "streams", RANGE(1, 64), .group = G_BOUNDS,
+		.when = "Streams opened to one server that carry the same target domain: a second one when a "
+			"stream has half of --max-pairs-per-stream, or when the server reads slowly. "
+			"1: never." },
 	{ "max-conns", FLAG_SIZE, "N", FIELD(max_conns), .initial = "64K", .unit = "connections",
 		RANGE(1, 1 << 20), .group = G_BOUNDS,
 		.when = "Connections at once, in both directions, in equal parts for the workers. Each needs an "
@@ -198,8 +226,9 @@ static const struct flag table[] = {
 			"peers had better wait." },
 	{ "mem-budget", FLAG_SIZE, "N", FIELD(mem_budget), .initial = "1G", .unit = "bytes",
 		RANGE(1 << 20, UINT64_C(1) << 40), .group = G_BOUNDS,
-		.when = "Output queues of all connections together (three quarters of it) and elements that "
-			"have not yet come whole (one quarter); stanzas kept for backends that are down "
+		.when = "Output queues of all connections together (five eighths of it), elements that have "
+			"not yet come whole (a quarter), and stanzas that wait for a stream to another "
+			"server (an eighth); stanzas kept for backends that are down "
 			"come on top. Set it to what the host can spare." },
 	{ "cache-entries", FLAG_SIZE, "N", FIELD(cache_entries), .initial = "1280K",
 		.unit = "verdicts", RANGE(0, 1 << 28), .group = G_BOUNDS,
@@ -491,9 +520,9 @@ static bool parse_agree(struct parse *ps)
 	if (c->queue_bytes < c->max_stanza)
 		return refuse(ps, queue,
 			"less than --max-stanza: a stanza of that size could never leave");
-	if (share - share / 4 < c->queue_bytes)
+	if (share - share / 4 - share / 8 < c->queue_bytes)
 		return refuse(ps, budget,
-			"three quarters of a worker's part of it (--workers) are less than "
+			"five eighths of a worker's part of it (--workers) are less than "
 			"--queue-bytes, one of the queues that they bound");
 	if (share / 4 < 2 * c->max_stanza)
 		return refuse(ps, budget,

@@ -12,12 +12,14 @@
 
 #include "core/base/addr.h"
 #include "core/base/log.h"
+#include "dialback/initiate.h"
 #include "dialback/receive.h"
 #include "net/resolve.h"
 
 enum tls_policy { TLS_REQUIRED, TLS_OPTIONAL, TLS_OFF };
 enum verify_tls { VERIFY_TLS_PREFER, VERIFY_TLS_REQUIRE };
 enum pair_check { PAIR_CHECK_STRICT, PAIR_CHECK_SENDER };
+enum out_auth { OUT_AUTH_OPPORTUNISTIC, OUT_AUTH_SECURE };
 enum pin_auth { PIN_AUTH_OFF, PIN_AUTH_WARN, PIN_AUTH_ENFORCE };
 
 struct config {
@@ -28,6 +30,8 @@ struct config {
 	unsigned n_listen_tls;
 	struct addr *component_listen;
 	unsigned n_component_listen;
+	struct addr *own_addr; /* where names of hosted domains lead, besides the listeners */
+	unsigned n_own_addr;
 	bool backend_public; /* component_listen may be reachable from everywhere */
 	char *routes; /* path of the registry; NULL only with `check` */
 	char *policy; /* path, or NULL */
@@ -49,11 +53,14 @@ struct config {
 	bool require_strong;
 	enum pin_auth pin_auth;
 	enum verify_tls verify_tls;
+	enum out_auth out_auth;
 	enum pair_check pair_check;
 	enum invalid_policy invalid_policy;
+	enum invalid_received invalid_received;
 	uint64_t workers; /* never 0 */
 	bool pin; /* a processor for each */
 	uint64_t max_stanza, max_pairs_per_stream, max_conns, max_unauth_per_ip; /* bytes, counts */
+	uint64_t max_streams_per_endpoint;
 	uint64_t queue_bytes, mem_budget; /* bytes */
 	uint64_t cache_entries;
 	uint64_t verdict_ttl; /* s */

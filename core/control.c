@@ -81,6 +81,8 @@ static void rules_from_config(struct router *r)
 		own_add(r, &c->listen_tls[i]);
 	for (unsigned i = 0; i < c->n_component_listen; i++)
 		own_add(r, &c->component_listen[i]);
+	for (unsigned i = 0; i < c->n_own_addr; i++)
+		own_add(r, &c->own_addr[i]);
 	r->rules = config_rules(c, r->own, r->n_own);
 }
 

@@ -84,7 +84,8 @@ static void inbound_say_header(struct inbound *in, struct span from, struct span
 	char buf[2 * LIMIT_DOMAIN * 6 + 512];
 	struct writer w = WRITER(buf);
 
-	header_write(&w, from, to, span_str(in->asker.id), versioned);
+	header_write(&w, from, to, span_str(in->asker.id),
+		versioned ? HEADER_SPEAKING : HEADER_LEGACY);
 	in->s.header_sent = true;
 	stream_say(&in->s, writer_span(&w));
 }

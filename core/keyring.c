@@ -221,3 +221,8 @@ struct tls *keyring_open(struct keyring *k, struct span from, struct span to,
 	}
 	return t;
 }
+
+bool keyring_has(struct keyring *k, struct span domain)
+{
+	return certs_cache_by_domain(k->cache, domain) != NULL;
+}

@@ -49,4 +49,7 @@ struct tls *keyring_accept(struct keyring *k, struct span domain) MUST_CHECK;
 struct tls *keyring_open(struct keyring *k, struct span from, struct span to,
 	const struct place *at) MUST_CHECK;
 
+/* Is there a certificate that keyring_open would show for this domain (canonical)? */
+bool keyring_has(struct keyring *k, struct span domain);
+
 #endif

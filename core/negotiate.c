@@ -127,7 +127,7 @@ const char *header_read(struct header *h, const struct element *e, const struct 
 }
 
 void header_write(struct writer *w, struct span from, struct span to, struct span id,
-	bool versioned)
+	enum header_form form)
 {
 	writer_lit(w,
 		"<?xml version='1.0'?><stream:stream xmlns='" NS_SERVER
@@ -136,7 +136,9 @@ void header_write(struct writer *w, struct span from, struct span to, struct spa
 	if (to.n > 0)
 		writer_attr(w, "to", to);
 	writer_attr_opt(w, "id", id);
-	if (versioned)
-		writer_lit(w, " version='1.0' xml:lang='en'");
+	if (form != HEADER_LEGACY)
+		writer_lit(w, " version='1.0'");
+	if (form == HEADER_SPEAKING)
+		writer_lit(w, " xml:lang='en'");
 	writer_lit(w, ">");
 }

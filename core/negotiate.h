@@ -49,10 +49,17 @@ const char *header_shape(const struct element *e, const struct scan *scan, const
 /* "1.0" and the like. False: no number. */
 bool version_parse(struct span s, unsigned *major, unsigned *minor);
 
-/* Our header. id: p == NULL for the initiating side; versioned: with version='1.0' and xml:lang, so
- * not for a stream on which stanzas leave: those without a language would get this one (8.6). */
+/* What our header says beside its addresses. */
+enum header_form {
+	HEADER_LEGACY, /* no version: for peers of before RFC 3920 */
+	HEADER_PLAIN, /* version='1.0'. For streams on which stanzas leave: those that have no language
+		       * would get the header's (8.6) */
+	HEADER_SPEAKING, /* version='1.0' and xml:lang, that of our words */
+};
+
+/* Our header. id: p == NULL for the initiating side. */
 void header_write(struct writer *w, struct span from, struct span to, struct span id,
-	bool versioned);
+	enum header_form form);
 
 /* Takes a language tag over (RFC 5646: letters, digits, hyphens); drops what is none, since it goes
  * into every stanza of the stream. */

@@ -28,6 +28,8 @@ enum post {
 	POST_ANSWER,
 	POST_STRAY, /* nobody asked for that answer */
 
+	POST_OUTWARD, /* core/outward: a stanza for a remote domain, whose home is here */
+
 	POST_PHASE, /* core/worker: the router stops */
 };
 

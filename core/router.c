@@ -5,6 +5,7 @@
 #include "core/component.h"
 #include "core/forward.h"
 #include "core/inbound.h"
+#include "core/outward.h"
 #include "core/shares.h"
 #include "core/worker.h"
 #include "dialback/receive.h"
@@ -66,8 +67,8 @@ static struct span bounce_make(struct worker *w, const struct frame *f, enum sta
 }
 
 /*
- * Answers a stanza with an error. Its sender sits behind a backend of ours, or on another server
- * to which a stream would have to be opened: that is not done for an error (rule 8.5).
+ * Answers a stanza with an error. Its sender sits behind a backend of ours, or on another server: then
+ * the error goes where a stream is open, for none is opened for it (rule 8.5).
  */
 static void router_bounce(struct worker *w, const struct frame *f, enum stanza_error e,
 	const char *text)
@@ -75,15 +76,19 @@ static void router_bounce(struct worker *w, const struct frame *f, enum stanza_e
 	struct span bounce = bounce_make(w, f, e, text);
 	const struct host *host = NULL;
 	struct address from, to;
+	bool known;
 
 	if (bounce.n == 0)
 		return;
-	if (address_read(&from, f->from))
+	known = address_read(&from, f->from);
+	if (known)
 		host = registry_find(w->hosting->registry, domain_span(&from.domain));
 	if (host && host->kind == HOST_SERVED)
 		bounce_to_backend(w, host->backend, bounce,
 			shares_key(w->share_seed, domain_read(&to, f->to),
 				domain_span(&from.domain)));
+	else if (known && !host && address_read(&to, f->to))
+		outward_error(w, domain_span(&to.domain), domain_span(&from.domain), bounce);
 	else
 		STATS_INC(&w->stats, bounce_undeliverable);
 }
@@ -123,7 +128,8 @@ void router_each_stanza(struct worker *w, struct span content,
 {
 	static const char header[] =
 		"<stream:stream xmlns='jabber:component:accept'"
-		" xmlns:stream='http://etherx.jabber.org/streams'>"
+		" xmlns:stream='http://etherx.jabber.org/streams'"
+		" xmlns:db='jabber:server:dialback'>"
 		"                                                                ";
 	const size_t header_len = sizeof(header) - 1 - SCAN_PAD;
 	/* Splices may have made a stanza longer than it came. */
@@ -469,6 +475,19 @@ static void forward_local(struct component *c, const struct frame *f, struct rou
 		STATS_INC(&w->stats, stanzas_local);
 }
 
+static void forward_remote(struct component *c, const struct frame *f, const struct splice *edits,
+	const struct address *from, const struct address *to)
+{
+	struct worker *w = c->s.w;
+	struct span pieces[SPLICE_PIECES];
+	unsigned n = splice_pieces(edits, pieces);
+	struct outward_refusal why;
+
+	if (!outward_stanza(w, domain_span(&from->domain), domain_span(&to->domain), pieces, n,
+		    &why))
+		router_bounce(w, f, why.error, why.text);
+}
+
 void router_from_backend(struct component *c, const struct frame *f)
 {
 	struct worker *w = c->s.w;
@@ -494,14 +513,17 @@ void router_from_backend(struct component *c, const struct frame *f)
 	if (!stanza_sound(w, &edits, &from.jid, &to.jid))
 		return;
 	host = registry_find(w->hosting->registry, domain_span(&to.domain));
-	if (!host || host->kind != HOST_SERVED) {
+	forward_addresses(&edits, &room, &from, &to);
+	if (!host) {
+		forward_remote(c, f, &edits, &from, &to);
+		return;
+	}
+	if (host->kind != HOST_SERVED) {
 		router_bounce(w, f, STANZA_REMOTE_SERVER_NOT_FOUND,
-			"streams to other servers are not opened yet");
+			"the domain is no longer hosted here");
 		return;
 	}
 	r = route_to(w, f, host->backend);
-	if (!r)
-		return;
-	forward_addresses(&edits, &room, &from, &to);
-	forward_local(c, f, r, &edits, &from, &to);
+	if (r)
+		forward_local(c, f, r, &edits, &from, &to);
 }

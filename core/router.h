@@ -37,8 +37,8 @@ void router_refuse_backend(struct component *c, const struct frame *f);
 void router_return(struct worker *w, struct span stanza, enum stanza_error e, const char *text);
 
 /*
- * Calls fn for each whole stanza of a piece of a stream's content (content namespace of
- * components). SCAN_PAD bytes behind it must be readable.
+ * Calls fn for each whole stanza of a piece of a stream's content: stanzas that name no content
+ * namespace, and what we say ourselves between them. SCAN_PAD bytes behind it must be readable.
  */
 void router_each_stanza(struct worker *w, struct span content,
 	void (*fn)(void *ctx, const struct frame *f), void *ctx);

@@ -19,7 +19,13 @@
 	X(streams_evicted, "streams ended because incomplete elements took too much memory")       \
 	X(refused_limit, "connections refused at a limit (--max-conns, --max-unauth-per-ip)")      \
 	X(accepts_failed, "attempts to accept that failed, mostly for want of descriptors")        \
-	X(dials_failed, "authorities that could not be dialled: descriptors, --max-conns, memory") \
+	X(dials_failed, "servers that could not be dialled: descriptors, --max-conns, memory")     \
+	X(streams_out, "attempts to open a stream to another server, for stanzas")                 \
+	X(streams_out_up, "of them, those on which a stream came about")                           \
+	X(streams_out_secure, "of those, encrypted")                                               \
+	X(streams_out_proven, "of those, on which our certificate proved us (SASL EXTERNAL)")      \
+	X(sasl_out_refused, "refusals of that by other servers")                                   \
+	X(certs_out_refused, "servers not used since their certificate proves too little")         \
 	X(tls_accepted, "TLS handshakes of other servers with us")                                 \
 	X(tls_failed, "of theirs, failed, or later broken off by a fault in TLS")                  \
 	X(certs_read, "files of --cert-dir read because their certificates were asked for")        \
@@ -48,16 +54,18 @@
 	X(stanzas_in, "stanzas accepted from other servers")                                       \
 	X(stanzas_out, "stanzas put into the queues of backends' links, our errors included")      \
 	X(bytes_routed, "bytes of them")                                                           \
+	X(stanzas_remote, "stanzas put into the queues of streams to other servers")               \
 	X(stanzas_parked, "stanzas kept for a backend that is down")                               \
 	X(stanzas_requeued, "stanzas taken back unsent from a link that died, and kept")           \
 	X(stanzas_lost, "pieces of a dead link's queue that could not be looked at")               \
 	X(stanzas_from_backends, "stanzas accepted from backends")                                 \
 	X(stanzas_local, "of them, for a domain hosted here")                                      \
+	X(stanzas_kept, "stanzas kept until their pair is verified by the other server")           \
 	X(xml_checked, "stanzas that libxml2 has read as well (--xml-check)")                      \
 	X(xml_disagreed, "of them, refused: it did not read what the scanner had read")            \
 	X(xml_unchecked, "stanzas that it should have read and could not: memory, size")           \
 	X(bounced, "stanzas returned to their senders with an error")                              \
-	X(bounce_undeliverable, "bounces that would need a stream we do not open")                 \
+	X(bounce_undeliverable, "bounces for which no stream or link was there")                   \
 	X(bounce_suppressed, "failures that must not be answered (errors, results)")               \
 	X(refused_full, "stanzas not taken because too much waited for their backend")             \
 	X(refused_budget, "stanzas not taken because --mem-budget or memory was used up")          \

@@ -100,17 +100,24 @@ static void stream_wind_down(struct stream *s, enum stream_state state, const ch
 		s->ops->ended(s);
 }
 
+void stream_hang_up(struct stream *s, const char *why)
+{
+	if (s->state >= STREAM_ENDING)
+		return;
+	s->ended = why;
+	s->state = STREAM_GONE;
+	if (s->ops->ended)
+		s->ops->ended(s);
+	conn_close(s->conn, why);
+}
+
 /* There is no connection yet; or TLS was agreed upon and is not up, so that no word of ours may go
  * out (rule 1.5). It just ends. */
 static bool stream_ends_mute(struct stream *s, const char *why)
 {
 	if (!conn_dialling(s->conn) && !conn_securing(s->conn))
 		return false;
-	s->ended = why;
-	s->state = STREAM_GONE;
-	if (s->ops->ended)
-		s->ops->ended(s);
-	conn_close(s->conn, why);
+	stream_hang_up(s, why);
 	return true;
 }
 

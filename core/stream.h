@@ -114,6 +114,9 @@ void stream_end(struct stream *s, const char *why);
  * does not take it for a refusal. What it still sends counts all the same. */
 void stream_shut_down(struct stream *s, const char *why);
 
+/* Ends it without another word: there is nobody whom they should reach. */
+void stream_hang_up(struct stream *s, const char *why);
+
 /*
  * A new stream on the same connection, without an end of the old one (rule 1.6): the peer's header
  * is awaited, and ours is to be sent. What stands behind the element that brought this about is

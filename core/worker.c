@@ -15,6 +15,8 @@
 #include "core/component.h"
 #include "core/diag.h"
 #include "core/inbound.h"
+#include "core/outbound.h"
+#include "core/outward.h"
 #include "core/verdicts.h"
 #include "net/tls_ticket.h"
 
@@ -60,6 +62,7 @@ static void worker_new_hosting(struct worker *w, struct hosting *h)
 	/* Each worker: when the last one has come here, nothing is left that rests on the old rules. */
 	verdicts_forget(w->verdicts);
 	routes_reload(w->routes, old->registry);
+	outward_review(w);
 	hosting_release(old);
 	if (hosting_taken(h, w->crew->n))
 		STATS_INC(&w->stats, reloads);
@@ -111,9 +114,15 @@ static void worker_end_questions(struct worker *w)
 	{
 		struct stream *s = container_of(l, struct stream, link);
 
-		if (!component_of(s) && !inbound_of(s))
+		if (!component_of(s) && !inbound_of(s) && !outbound_of(s))
 			stream_end(s, going_down);
 	}
+}
+
+static bool worker_has_links(struct worker *w)
+{
+	list_each(l, &w->streams) if (component_of(container_of(l, struct stream, link))) return true;
+	return false;
 }
 
 static void worker_end_links(struct worker *w)
@@ -125,7 +134,8 @@ static void worker_end_links(struct worker *w)
 /*
  * True when all streams of all workers are gone, or time is up. Backends keep their links while a
  * peer may still send stanzas for them, at most for half of the time: they too want an orderly end.
- * And until what other workers had parked for somebody has come back to them.
+ * And until what other workers had parked for somebody has come back to them. Streams to other servers
+ * last longest: what backends sent until the end goes out on them.
  */
 static bool worker_drained(struct worker *w)
 {
@@ -137,11 +147,18 @@ static bool worker_drained(struct worker *w)
 		worker_phase(w, DRAIN_QUIET);
 	if (all_workers(w, DRAIN_QUIET) || late) {
 		routes_return_parked(w->routes);
+		outbounds_stop(w);
+		initiator_drain(w->initiator, w->now);
 		worker_phase(w, DRAIN_RETURNED);
 	}
-	if (all_workers(w, DRAIN_RETURNED))
+	if (all_workers(w, DRAIN_RETURNED)) {
 		worker_end_links(w);
-	if (all_workers(w, DRAIN_RETURNED) && conns_count(w->conns) == 0)
+		if (!worker_has_links(w))
+			worker_phase(w, DRAIN_UNLINKED);
+	}
+	if (all_workers(w, DRAIN_UNLINKED))
+		outward_leave(w, going_down);
+	if (all_workers(w, DRAIN_UNLINKED) && conns_count(w->conns) == 0)
 		worker_phase(w, DRAIN_LEFT);
 	return all_workers(w, DRAIN_LEFT) || w->now >= w->drain_until;
 }
@@ -200,6 +217,9 @@ static void worker_record(void *ctx, unsigned from, unsigned kind, const char *p
 	case POST_STRAY:
 		authlinks_record(w->authlinks, from, (enum post)kind, p);
 		break;
+	case POST_OUTWARD:
+		outward_record(w, p);
+		break;
 	case POST_PHASE:
 		w->in_phase[*(const enum drain_phase *)(const void *)p]++;
 		break;
@@ -226,6 +246,7 @@ static uint32_t worker_sleep(const struct worker *w)
 		routes_busy(w->routes) || spsc_nonempty(w->inbox) || mesh_busy(w->port))
 		return 0;
 	wait = timer_wheel_next(w->wheel, w->now, w->draining ? 50 : MAX_SLEEP_MS);
+	wait = initiator_next(w->initiator, w->now, wait);
 	return verifier_next(w->verifier, w->now, wait);
 }
 
@@ -268,6 +289,7 @@ static void worker_loop(struct worker *w)
 		dns_turn(w->dns, w->now);
 		resolver_turn(w->resolver, w->now);
 		verifier_turn(w->verifier, w->now);
+		initiator_turn(w->initiator, w->now);
 		claims_resume(w);
 		routes_turn(w->routes);
 		if (w->draining && worker_drained(w))
@@ -322,7 +344,7 @@ static bool worker_open(struct worker *w)
 	const uint64_t budget = c->mem_budget / c->workers;
 	const struct conns_opts conns = {
 		.max = (unsigned)((c->max_conns + c->workers - 1) / c->workers),
-		.mem_budget = budget - budget / 4,
+		.mem_budget = budget - budget / 4 - budget / 8,
 	};
 	const struct dns_opts dns = { .servers = c->dns, .n_servers = c->n_dns };
 	const char *why = NULL;
@@ -355,6 +377,7 @@ static bool worker_open(struct worker *w)
 	w->verifier = verifier_new(&authcall_ops, w);
 	w->authcalls = authcalls_new(w);
 	w->authlinks = authlinks_new(w);
+	outward_open(w);
 	w->authority = authority_new();
 	w->elements = element_parser_new();
 	w->routes = routes_new(w);
@@ -387,14 +410,17 @@ static void worker_abort_streams(struct worker *w)
 /* All but the ring, by which others may still wake it. */
 static void worker_close(struct worker *w)
 {
-	if (w->conns)
+	if (w->conns) {
+		outbounds_stop(w);
 		worker_abort_streams(w);
+	}
 	if (w->listeners)
 		listeners_free(w->listeners);
 	if (w->verifier)
 		verifier_free(w->verifier);
 	authcalls_free(w->authcalls);
 	authlinks_free(w->authlinks);
+	initiator_free(w->initiator);
 	if (w->resolver)
 		resolver_free(w->resolver);
 	if (w->dns)
@@ -480,6 +506,7 @@ void worker_init(struct worker *w, struct crew *crew, unsigned number, struct ho
 	rand_bytes(&w->share_seed, sizeof(w->share_seed));
 	canary_init(&w->canary, w->config->xml_check);
 	list_init(&w->streams);
+	list_init(&w->dialling);
 	list_init(&w->resumable);
 	w->inbox = spsc_new(INBOX_MESSAGES, sizeof(struct control));
 	pthread_mutex_init(&w->lock, NULL);

@@ -27,6 +27,7 @@
 #include "core/route.h"
 #include "core/stats.h"
 #include "dialback/authority.h"
+#include "dialback/initiate.h"
 #include "dialback/verify.h"
 #include "net/conn.h"
 #include "net/dns.h"
@@ -47,7 +48,8 @@ enum drain_phase {
 	DRAIN_NOT,
 	DRAIN_BEGUN, /* strangers were told, and no claim of theirs is open */
 	DRAIN_QUIET, /* nothing from outside will follow */
-	DRAIN_RETURNED, /* what was parked has gone back to its senders */
+	DRAIN_RETURNED, /* what was kept has gone back to its senders */
+	DRAIN_UNLINKED, /* no backend has a link any more */
 	DRAIN_LEFT, /* nothing at all will follow */
 	DRAIN_PHASES,
 };
@@ -75,6 +77,9 @@ struct worker {
 	struct verifier *verifier;
 	struct authcalls *authcalls; /* what it has open at the homes of authorities */
 	struct authlinks *authlinks; /* streams to those whose home is here */
+	struct initiator *initiator; /* pairs whose target's home is here */
+	struct list dialling; /* struct outbound that have no connection yet */
+	bool reviewing; /* registry or policy have changed, pairs are looked at again */
 	struct authority *authority;
 	struct element_parser *elements;
 	struct canary canary; /* --xml-check */

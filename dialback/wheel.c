@@ -41,7 +41,7 @@ static void slot_add(struct wheel *w, struct deadline *d)
 
 	if (tick < w->tick)
 		tick = w->tick;
-	/* A wheel that is late has no place so far ahead: wheel_due will see that and add it anew. */
+	/* There is no place so far ahead: wheel_due will see that and add it anew. */
 	if (tick >= w->tick + WHEEL_SLOTS)
 		tick = w->tick + WHEEL_SLOTS - 1;
 	list_add_tail(&w->slots[tick % WHEEL_SLOTS], &d->link);
@@ -50,7 +50,6 @@ static void slot_add(struct wheel *w, struct deadline *d)
 
 void wheel_add(struct wheel *w, struct deadline *d, uint64_t at, uint64_t now)
 {
-	BUG_ON(at > now + WHEEL_MAX_MS);
 	/* One that was empty may have stood still for long. */
 	if (wheel_empty(w) && w->tick < now / WHEEL_TICK_MS)
 		w->tick = now / WHEEL_TICK_MS;

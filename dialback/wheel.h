@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Deadlines at most WHEEL_MAX_MS ahead, kept and found in constant time. They are
- * rounded up to WHEEL_TICK_MS: none fires early. Owner thread only.
+ * Deadlines, kept and found in constant time. They are rounded up to WHEEL_TICK_MS: none
+ * fires early. One that is further ahead than WHEEL_MAX_MS is looked at each time that the
+ * wheel has gone round. Owner thread only.
  */
 #ifndef SLUICE_DIALBACK_WHEEL_H
 #define SLUICE_DIALBACK_WHEEL_H

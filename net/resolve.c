@@ -118,6 +118,8 @@ static bool addr_in_any(const struct addr *a, const struct addr_net *nets, unsig
 	return false;
 }
 
+static const char is_own[] = "the address is a listener or a backend of ours";
+
 bool resolve_allowed(const struct resolve_rules *rules, const struct addr *a, const char **why)
 {
 	const char *no = NULL;
@@ -125,7 +127,7 @@ bool resolve_allowed(const struct resolve_rules *rules, const struct addr *a, co
 	if (!port_allowed(rules, a->port))
 		no = "the port is never dialled";
 	else if (addr_is_own(rules, a))
-		no = "the address is a listener or a backend of ours";
+		no = is_own;
 	else if (addr_is_never(a))
 		no = "the address is link-local, multicast or unspecified";
 	else if (addr_in_any(a, rules->deny, rules->n_deny))
@@ -256,7 +258,7 @@ static void targets_end(struct resolution *x)
 	if (x->failed > 0)
 		verdict_set(x, RESOLVE_FAILED, "the look-up of the addresses failed");
 	else if (x->forbidden > 0)
-		verdict_set(x, RESOLVE_FORBIDDEN, x->why);
+		verdict_set(x, x->why == is_own ? RESOLVE_OURS : RESOLVE_FORBIDDEN, x->why);
 	else if (x->passed_over > 0)
 		verdict_set(x, RESOLVE_DIRECT_ONLY,
 			"its servers take direct TLS only, for which --cert-dir is missing");

@@ -21,6 +21,7 @@ enum resolve_status {
 	RESOLVE_NO_SERVICE, /* NXDOMAIN, no usable record, or the target "." */
 	RESOLVE_FAILED, /* the resolver failed: try again later */
 	RESOLVE_FORBIDDEN, /* records lead only to addresses or ports that are never dialled */
+	RESOLVE_OURS, /* the same, and the first of them was one of ours */
 	RESOLVE_DIRECT_ONLY, /* records are for direct TLS only, which rules->no_tls rules out */
 };
 

@@ -46,3 +46,23 @@ bool base64_decode(struct span text, char *out, size_t cap, size_t *n)
 	*n = BASE64_ROOM(text.n) - pad;
 	return true;
 }
+
+/* One to three octets, which are one letter more, and padding. */
+static void group_encode(const char *octets, size_t n, char *out)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	uint32_t bits = 0; /* 24, from the top */
+
+	for (size_t i = 0; i < n; i++)
+		bits |= (uint32_t)(unsigned char)octets[i] << (16 - 8 * i);
+	for (size_t i = 0; i < 4; i++)
+		out[i] = i <= n ? alphabet[bits >> (18 - 6 * i) & 63] : '=';
+}
+
+struct span base64_encode(struct span octets, char *out)
+{
+	for (size_t i = 0; i < octets.n; i += 3)
+		group_encode(octets.p + i, octets.n - i < 3 ? octets.n - i : 3, out + i / 3 * 4);
+	return span_of(out, BASE64_LETTERS(octets.n));
+}

@@ -16,6 +16,9 @@
 /* Letters, padding among them, that stand for so many octets. */
 #define BASE64_LETTERS(octets) (((octets) + 2) / 3 * 4)
 
+/* out has room for BASE64_LETTERS(octets.n). Returns what it holds then. */
+struct span base64_encode(struct span octets, char *out);
+
 /* out has room for BASE64_ROOM(text.n) octets, cap says of how many; *n of them are the result.
  * False: this is not base64, and what out holds is unspecified. */
 bool base64_decode(struct span text, char *out, size_t cap, size_t *n) MUST_CHECK;

@@ -55,6 +55,20 @@
 #define LIMIT_CANDIDATES 16 /* addresses tried for one authority */
 #define LIMIT_VERIFY_PER_TURN 32 /* new verifications begun in one loop turn */
 
+/* -- streams that we open to deliver stanzas (2.3, 2.9.4) -- */
+#define LIMIT_OUT_STANZAS 128 /* kept for a pair that is not verified yet */
+#define LIMIT_OUT_BYTES 262144 /* and bytes of them */
+#define LIMIT_OUT_PAIRS 1048576 /* pairs that a worker knows */
+#define LIMIT_OUT_PENDING 16384 /* of one hosted domain, those that are not verified */
+#define LIMIT_OUT_LOOKUPS 256 /* look-ups in flight */
+#define LIMIT_OUT_OPENING 256 /* streams that are being opened */
+#define LIMIT_OUT_APART 16 /* streams of one target that carry one pair only */
+#define LIMIT_OUT_WINDOW_MIN 8 /* claims without an answer on one stream, at first */
+#define LIMIT_OUT_WINDOW_MAX 256
+#define LIMIT_OUT_CLAIMS_PER_TURN 64
+#define LIMIT_OUT_PEERS 65536 /* endpoints that something is remembered of */
+#define LIMIT_STREAMS_PER_ENDPOINT 4 /* --max-streams-per-endpoint */
+
 /* -- certificates -- */
 #define LIMIT_CERT 65536 /* bytes of one */
 #define LIMIT_CERT_EXTENSIONS 64
@@ -97,6 +111,7 @@
 #define LIMIT_TURN_COMPLETIONS 512
 #define LIMIT_DIAL_RACE 4 /* attempts to connect that one dial has open at once */
 #define LIMIT_STALL_MS 250 /* --stall-ms: no byte taken by a backend */
+#define LIMIT_SPACE_PAIRS 100 /* of a stream of ours: with more it is kept alive by spaces */
 #define LIMIT_PARK_MS 30000 /* stanzas kept for a destination that is down */
 
 /* -- TLS, per connection (net/tls.h) -- */
@@ -120,6 +135,13 @@
 #define TIMEOUT_UNAUTH_MS 60000
 #define TIMEOUT_UNAUTH_MAX_MS 900000 /* hard cap for a stream that only asks db:verify */
 #define TIMEOUT_CLOSE_MS 5000
+#define TIMEOUT_DIALBACK_MS 60000 /* a claim of ours without an answer */
+#define TIMEOUT_DELIVER_MS 90000 /* a stanza that waits for its pair to be verified */
+#define TIMEOUT_IDLE_OUT_MS 900000 /* a stream of ours without a stanza */
+#define TIMEOUT_EMPTY_OUT_MS 60000 /* and one on which no pair is verified or being so */
+#define TIMEOUT_SLOW_MS 2000 /* output waits for so long: other pairs get another stream */
+#define TIMEOUT_SPACE_MS 300000 /* then a space, where a stream is to be kept alive (1.7) */
+#define TIMEOUT_SPACE_MIN_MS 10000 /* however short a peer's idle-seconds are */
 #define TIMEOUT_IDLE_IN_MS 1200000
 #define TIMEOUT_IDLE_VERIFY_MS 60000 /* a verify stream without a question */
 #define TIMEOUT_SEND_MS 60000 /* no byte accepted by a socket: the connection is dead */
@@ -129,6 +151,13 @@
 #define HOLD_TRANSIENT_MS 30000
 #define HOLD_ADDRESS_MS 60000 /* one that could not be reached is the last choice (7.4) */
 #define HOLD_REDIAL_MS 5000 /* and when there is no other, is left alone for so long */
+#define HOLD_OUT_MAX_MS 600000 /* a target or pair that fails again and again */
+#define HOLD_FIRST_MS 15000 /* a target that failed once, at most */
+#define HOLD_TRUST_MS 600000 /* one that was up so short a time ago is retried while stanzas wait */
+#define HOLD_NO_MUX_MS 86400000 /* a peer that does not bear several targets on a stream */
+#define HOLD_EXTERNAL_MS 3600000 /* a peer that refused SASL EXTERNAL */
+#define HOLD_SENDER_MS 600000 /* whether a hosted domain's names lead to us */
+#define QUARANTINE_MIN_MS 250 /* --invalid-received=quarantine */
 #define HOLD_ABSENT_MS 30000 /* a domain without a service, for all streams (core/verdicts.h) */
 #define HOLD_PIN_MS 2592000000 /* a domain's TLS key, after it was last seen: 30 days */
 #define PIN_SETTLES_MS 3600000 /* seen again after so long, a key is more than a stranger's word */

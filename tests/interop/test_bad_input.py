@@ -174,7 +174,7 @@ def flags(folder, listen="127.0.0.1:0"):
     (["--max-stanza", "2M"], "--queue-bytes '1M': less than --max-stanza: a stanza of that size "
                              "could never leave"),
     (["--queue-bytes", "512M", "--mem-budget", "1M"],
-     "--mem-budget '1M': three quarters of a worker's part of it (--workers) are less than "
+     "--mem-budget '1M': five eighths of a worker's part of it (--workers) are less than "
      "--queue-bytes, one of the queues that they bound"),
     (["--listen", "127.0.0.1:7", "--listen", "127.0.0.1:7"],
      "two listeners are to have the address 127.0.0.1:7 (--listen, --listen-tls, "

@@ -237,7 +237,7 @@ static void ledger_check(struct play *p)
 
 	crew_stats(&p->router.crew, &s);
 	came = s.stanzas_in + s.stanzas_from_backends + s.stanzas_requeued;
-	went = s.stanzas_out + s.bounce_undeliverable + s.bounce_suppressed;
+	went = s.stanzas_out + s.stanzas_remote + s.bounce_undeliverable + s.bounce_suppressed;
 	if (came == went || p->result->struck)
 		return;
 	(void)snprintf(why, sizeof(why), "%lu stanzas came, %lu went", (unsigned long)came,

@@ -24,6 +24,18 @@ static bool decodes(struct span text, char *out, size_t *n)
 	return ok;
 }
 
+static void expect_encoded(struct span octets, const char *text)
+{
+	char *in = malloc(octets.n ? octets.n : 1), *room = malloc(strlen(text) ? strlen(text) : 1);
+
+	memcpy(in, octets.p, octets.n);
+	cr_assert_eq(BASE64_LETTERS(octets.n), strlen(text), "%s", text);
+	cr_assert(span_is(base64_encode(span_of(in, octets.n), room), text), "%s", text);
+	free(in);
+	free(room);
+}
+
+/* The one text of these octets. */
 static void expect(const char *text, struct span octets)
 {
 	char out[256];
@@ -31,6 +43,7 @@ static void expect(const char *text, struct span octets)
 
 	cr_assert(decodes(span_str(text), out, &n), "%s", text);
 	cr_assert(span_eq(span_of(out, n), octets), "%s", text);
+	expect_encoded(octets, text);
 }
 
 /* RFC 4648 section 10. */

@@ -385,8 +385,8 @@ static const struct {
 	{ { "--max-stanza", "2M" },
 		"sluice: --queue-bytes '1M': less than --max-stanza: a stanza of that size could never "
 		"leave\n" },
-	{ { "--queue-bytes=512M", "--mem-budget", "682M" },
-		"sluice: --mem-budget '682M': three quarters of a worker's part of it (--workers) are "
+	{ { "--queue-bytes=512M", "--mem-budget", "819M" },
+		"sluice: --mem-budget '819M': five eighths of a worker's part of it (--workers) are "
 		"less than --queue-bytes, one of the queues that they bound\n" },
 	{ { "--workers=4", "--mem-budget", "8191K" },
 		"sluice: --mem-budget '8191K': a worker's part of it (--workers) is less than eight "

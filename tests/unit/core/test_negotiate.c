@@ -127,7 +127,22 @@ Test(negotiate, header_is_template_B2)
 		"xml:lang='en'>";
 
 	header_write(&w, SPAN_LIT("shop.hosted.test"), SPAN_LIT("rx.peer.test"),
-		SPAN_LIT("q7Zr0pD2mV8sK4xN"), true);
+		SPAN_LIT("q7Zr0pD2mV8sK4xN"), HEADER_SPEAKING);
+	cr_assert_not(w.overflow);
+	cr_expect(span_is(writer_span(&w), want), "%.*s", (int)w.n, buf);
+}
+
+Test(negotiate, header_of_a_stream_for_stanzas_has_no_language_T_H1)
+{
+	char buf[1024];
+	struct writer w = WRITER(buf);
+	const char want[] =
+		"<?xml version='1.0'?><stream:stream xmlns='jabber:server' "
+		"xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' "
+		"from='shop.hosted.test' to='rx.peer.test' version='1.0'>";
+
+	header_write(&w, SPAN_LIT("shop.hosted.test"), SPAN_LIT("rx.peer.test"), SPAN_NONE,
+		HEADER_PLAIN);
 	cr_assert_not(w.overflow);
 	cr_expect(span_is(writer_span(&w), want), "%.*s", (int)w.n, buf);
 }
@@ -137,7 +152,7 @@ Test(negotiate, legacy_header_has_no_version_T_H7)
 	char buf[1024];
 	struct writer w = WRITER(buf);
 
-	header_write(&w, SPAN_LIT("shop.hosted.test"), SPAN_NONE, SPAN_LIT("i"), false);
+	header_write(&w, SPAN_LIT("shop.hosted.test"), SPAN_NONE, SPAN_LIT("i"), HEADER_LEGACY);
 	buf[w.n] = '\0';
 	cr_expect_null(strstr(buf, "version='1.0' xml"));
 	cr_expect_null(strstr(buf, " to="));

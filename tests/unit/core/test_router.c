@@ -129,7 +129,7 @@ Test(router, T_G5_pair_not_proven_strict)
 	remote_kept(t, R1, L1, backend);
 	remote_kept(t, R2, L2, bank);
 	cr_assert(tap_quiet(bank));
-	cr_assert_eq(STAT(bounce_undeliverable), 1);
+	STAT_BECOMES(bounce_undeliverable, 1);
 	cr_assert(rig_log_has("condition=forbidden"));
 }
 
@@ -156,7 +156,7 @@ static void bounced(struct tap *t, const char *stanza, const char *condition)
 
 	tap_say(t, "%s", stanza);
 	remote_kept(t, R1, L1, backend);
-	cr_assert_eq(STAT(bounce_undeliverable), before + 1, "%s", stanza);
+	STAT_BECOMES(bounce_undeliverable, before + 1);
 	(void)snprintf(text, sizeof(text), "condition=%s\n", condition);
 	cr_assert(rig_log_has(text));
 }
@@ -417,7 +417,8 @@ Test(router, stanzas_right_behind_the_answer)
 
 #ifdef SLUICE_FAULT_INJECTION
 /* Of all that the router does for a thousand stanzas on one pair: nothing is allocated, once it has the
- * buffers that they need. */
+ * buffers that they need. With several workers those are parcels: how many of them are under way at
+ * once is a matter of chance, up to the mesh's bound. */
 Test(router, a_stanza_allocates_nothing)
 {
 	const uint64_t many = UINT64_C(1) << 40;
@@ -428,6 +429,7 @@ Test(router, a_stanza_allocates_nothing)
 	(void)mem_fail_nth(many);
 	for (unsigned i = 0; i < 1000; i++)
 		remote_kept(t, R1, L1, backend);
-	cr_expect_eq(many - mem_fail_nth(0), 0);
+	cr_expect_leq(many - mem_fail_nth(0),
+		(rig.config.workers - 1) * rig.config.workers * MESH_WINDOW);
 }
 #endif

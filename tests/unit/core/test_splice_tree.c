@@ -223,7 +223,8 @@ static void answer_events(struct events *e, const struct stanza *s, const char *
 	attr(e, "type", "error");
 	events_start(e, span_str(content), SPAN_LIT("error"), none);
 	attr(e, "type", stanza_error_type(error));
-	attr(e, "by", BY);
+	if (error != STANZA_TOO_BIG)
+		attr(e, "by", BY);
 	events_start(e, ns, span_str(stanza_error_name(error)), none);
 	events_end(e);
 	if (text) {

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside of core/outbound.h, for core/outbound.c (life), core/outbound_open.c
+ * (negotiation), core/outbound_claims.c (what is claimed and read) and
+ * core/outbound_queue.c (what waits to be sent) only.
+ */
+#ifndef SLUICE_CORE_OUTBOUND_IMPL_H
+#define SLUICE_CORE_OUTBOUND_IMPL_H
+
+#include "core/config.h"
+#include "core/opening.h"
+#include "core/outbound.h"
+#include "core/shares.h"
+#include "dialback/identity.h"
+
+enum outbound_phase {
+	OUTBOUND_DIALLING,
+	OUTBOUND_HEADER, /* the peer's header, and its features, are awaited; or a handshake goes on */
+	OUTBOUND_TLS, /* <starttls/> was said */
+	OUTBOUND_AUTH, /* <auth/> was said */
+	OUTBOUND_UP,
+};
+
+struct outbound {
+	struct stream s; /* once it is connected */
+	struct worker *w;
+	struct out_link *link;
+	struct opening opening;
+	struct dial *dial; /* until it is connected */
+	struct list dialling; /* in w->dialling, likewise */
+	struct timer
+		timer; /* while dialling: the end that was asked for; once up: the next space */
+	uint8_t phase; /* enum outbound_phase */
+	bool external; /* EXTERNAL may be tried */
+	bool aborted; /* the peer wanted to know more, once */
+	bool refused; /* it was tried, and refused */
+	bool authenticated; /* it was tried, and has proven us */
+	bool answered; /* a pair is VALID on it: the peer does talk to us */
+	bool tls_offered;
+	bool dialback, errors; /* the peer's header, or features, announced them */
+	bool told; /* that nothing more can be written */
+	bool lost; /* `loss` is known */
+	enum out_loss loss;
+	const char *condition; /* of the stream error that came; static */
+	struct span id; /* of the peer's header, decoded */
+	struct identity *identity; /* what the peer's certificate proves; NULL: nothing */
+	const char *unproven; /* why nothing; static text */
+	uint64_t max_bytes; /* of a stanza, that the peer takes; 0: it has not said */
+	uint64_t idle_ms; /* without output, that it bears; likewise */
+	uint64_t last_output; /* ms */
+	struct shares *shares; /* while its queue is long; NULL also without memory */
+	struct list late; /* struct late: came after the connection had died */
+	size_t late_bytes;
+	unsigned foreign; /* elements that are neither dialback nor the stream's own, so far */
+	unsigned n_places;
+	struct place places[]; /* as they were given */
+};
+
+/* -- core/outbound.c -- */
+
+/* For good: the first reason stays. */
+void outbound_lose(struct outbound *o, enum out_loss loss);
+/* Negotiated. */
+void outbound_up(struct outbound *o);
+
+/* -- core/outbound_claims.c -- */
+
+void outbound_frame(struct stream *s, const struct frame *f); /* ops->frame */
+
+/* -- core/outbound_queue.c -- */
+
+void outbound_writable(struct stream *s); /* ops->writable */
+void outbound_stalled(struct stream *s); /* ops->stalled */
+/* The connection has died: its stanzas go back to the initiator. */
+void outbound_keep_unsent(struct outbound *o);
+
+/* -- core/outbound_open.c -- */
+
+bool outbound_is_secure(const struct outbound *o);
+/* Must a certificate prove the remote domain of this pair? */
+bool outbound_strong(const struct outbound *o, struct span from, struct span to);
+/* Does the peer's certificate prove the domain (canonical)? If not, *why. */
+bool outbound_proves(const struct outbound *o, struct span domain, const char **why);
+
+void outbound_header(struct stream *s, const struct element *e); /* ops->header */
+void outbound_secured(struct stream *s); /* ops->secured */
+void outbound_timeout(struct stream *s); /* ops->timeout */
+void outbound_features(struct outbound *o, const struct element *e);
+/* An element of TLS or SASL. False: it is none that is awaited. */
+bool outbound_negotiates(struct outbound *o, const struct element *e);
+
+#endif

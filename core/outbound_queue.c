@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/base/mem.h"
+#include "core/outbound_impl.h"
+#include "core/router.h"
+#include "core/stanza.h"
+#include "core/unsent.h"
+#include "core/worker.h"
+
+/* The output queue of a stream for stanzas: who may put in how much, and what becomes of it when the
+ * connection dies. */
+
+/* A stanza that was written between the death of the connection and the word of it. */
+struct late {
+	struct list link;
+	uint32_t len;
+	char bytes[]; /* SCAN_PAD bytes behind it */
+};
+
+static size_t pieces_len(const struct span *pieces, unsigned n)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		len += pieces[i].n;
+	return len;
+}
+
+/* The connection has died, and the initiator does not know it yet: kept till then. */
+static enum outbound_write write_late(struct outbound *o, const struct span *pieces, unsigned n,
+	size_t len)
+{
+	struct late *late;
+
+	if (o->late_bytes + len > o->w->config->queue_bytes)
+		return OUTBOUND_FULL;
+	late = mem_try_zalloc(sizeof(*late) + len + SCAN_PAD);
+	if (!late)
+		return OUTBOUND_SPENT;
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(late->bytes + late->len, pieces[i].p, pieces[i].n);
+		late->len += (uint32_t)pieces[i].n;
+	}
+	list_add_tail(&o->late, &late->link);
+	o->late_bytes += len;
+	return OUTBOUND_SENT;
+}
+
+/* Of the budget no queue takes more than it leaves. */
+static size_t queue_bound(const struct outbound *o)
+{
+	size_t most = o->w->config->queue_bytes, left = conns_room(o->w->conns);
+
+	return left < most ? left : most;
+}
+
+/* Of the quarter that is for those who hold little. */
+static size_t reserve_left(const struct outbound *o, size_t queued)
+{
+	size_t most = o->w->config->queue_bytes, bound = queue_bound(o), left = most / 4;
+
+	if (queued > most)
+		left = queued - most < left ? left - (queued - most) : 0;
+	return bound < left ? bound : left;
+}
+
+/* Beyond half of the bound, or without budget: who holds how much is counted from here on. */
+static enum outbound_write write_pressed(struct outbound *o, const struct span *pieces, unsigned n,
+	size_t len, uint64_t whose)
+{
+	size_t queued = conn_queued(o->s.conn), most = o->w->config->queue_bytes;
+
+	if (queued + len > queue_bound(o) &&
+		!shares_fit(o->shares, whose, len, reserve_left(o, queued)))
+		return queued + len > most ? OUTBOUND_FULL : OUTBOUND_SPENT;
+	if (!conn_write(o->s.conn, pieces, n, CONN_STANZA | CONN_FORCE))
+		return OUTBOUND_SPENT;
+	if (!o->shares)
+		o->shares = shares_new(most);
+	shares_add(o->shares, whose, len);
+	return OUTBOUND_SENT;
+}
+
+enum outbound_write outbound_write(struct outbound *o, const struct span *pieces, unsigned n,
+	uint64_t whose)
+{
+	size_t len = pieces_len(pieces, n);
+	enum outbound_write res = OUTBOUND_SENT;
+
+	if (o->max_bytes && len > o->max_bytes)
+		return OUTBOUND_TOO_BIG;
+	if (o->s.state != STREAM_OPEN || conn_closing(o->s.conn))
+		res = write_late(o, pieces, n, len);
+	else if (!conn_write(o->s.conn, pieces, n, CONN_STANZA))
+		res = write_pressed(o, pieces, n, len, whose);
+	if (res != OUTBOUND_SENT)
+		return res;
+	o->last_output = o->w->now;
+	STATS_INC(&o->w->stats, stanzas_remote);
+	return OUTBOUND_SENT;
+}
+
+void outbound_writable(struct stream *s)
+{
+	struct outbound *o = container_of(s, struct outbound, s);
+
+	shares_free(o->shares);
+	o->shares = NULL;
+}
+
+void outbound_stalled(struct stream *s)
+{
+	struct outbound *o = container_of(s, struct outbound, s);
+
+	initiator_link_slow(o->w->initiator, o->link, o->w->now);
+}
+
+/* -- after its death -- */
+
+static void outbound_unkept(void *ctx, const struct frame *f)
+{
+	struct outbound *o = ctx;
+	struct span stanza = span_of(f->p, f->len);
+	struct address from, to;
+
+	STATS_INC(&o->w->stats, stanzas_requeued);
+	if (!address_read(&from, f->from) || !address_read(&to, f->to) ||
+		!initiator_requeue(o->w->initiator, o->link, domain_span(&from.domain),
+			domain_span(&to.domain), stanza))
+		router_return(o->w, stanza, STANZA_REMOTE_SERVER_TIMEOUT,
+			"the stream ended before it could be sent");
+}
+
+/* What the kernel had not taken, and then what came since: the order stays. */
+void outbound_keep_unsent(struct outbound *o)
+{
+	unsent_each(o->w, o->s.conn, o->opening.to, outbound_unkept, o);
+	while (!list_empty(&o->late)) {
+		struct late *late = list_first(&o->late, struct late, link);
+
+		router_each_stanza(o->w, span_of(late->bytes, late->len), outbound_unkept, o);
+		list_del(&late->link);
+		mem_free(late);
+	}
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/base/mem.h"
+#include "dialback/initiate_impl.h"
+
+struct initiator *initiator_new(const struct initiate_ops *ops, void *ctx,
+	const struct initiate_opts *opts)
+{
+	struct initiator *i = mem_zalloc(sizeof(*i));
+
+	i->ops = ops;
+	i->ctx = ctx;
+	i->opts = *opts;
+	hash_key_random(&i->key);
+	table_init(&i->pairs);
+	table_init(&i->targets);
+	table_init(&i->senders);
+	table_init(&i->cookies);
+	table_init(&i->by_place);
+	table_init(&i->peers);
+	list_init(&i->all_targets);
+	list_init(&i->stirred);
+	list_init(&i->round);
+	list_init(&i->links);
+	list_init(&i->to_open);
+	list_init(&i->claiming);
+	list_init(&i->peers_by_use);
+	wheel_init(&i->pair_wheel);
+	wheel_init(&i->target_wheel);
+	wheel_init(&i->link_wheel);
+	return i;
+}
+
+static void peer_drop(struct table_node *n)
+{
+	mem_free(container_of(n, struct peer, node));
+}
+
+static void sender_drop(struct table_node *n)
+{
+	mem_free(container_of(n, struct sender, node));
+}
+
+static void target_drop(struct table_node *n)
+{
+	struct target *t = container_of(n, struct target, node);
+
+	mem_free(t->places);
+	mem_free(t);
+}
+
+static void out_pair_drop(struct table_node *n)
+{
+	struct out_pair *p = container_of(n, struct out_pair, node);
+
+	while (!list_empty(&p->queue)) {
+		struct kept *k = list_first(&p->queue, struct kept, link);
+
+		list_del(&k->link);
+		mem_free(k);
+	}
+	mem_free(p);
+}
+
+void initiator_free(struct initiator *i)
+{
+	if (!i)
+		return;
+	/* Those that were never opened have nobody who would tell their end. */
+	while (!list_empty(&i->to_open))
+		initiator_link_down(i, list_first(&i->to_open, struct out_link, todo),
+			OUT_LOSS_OURS, NULL, i->now);
+	BUG_ON(!list_empty(&i->links));
+	table_free(&i->pairs, out_pair_drop);
+	table_free(&i->targets, target_drop);
+	table_free(&i->senders, sender_drop);
+	table_free(&i->peers, peer_drop);
+	table_free(&i->cookies, NULL);
+	table_free(&i->by_place, NULL);
+	mem_free(i);
+}
+
+void initiator_stats(const struct initiator *i, struct initiate_stats *out)
+{
+	*out = i->stats;
+	out->kept = i->kept;
+}
+
+/* -- stanzas -- */
+
+static enum out_take out_keep(struct initiator *i, struct out_pair *p, const struct span *pieces,
+	unsigned n, struct out_reason *why)
+{
+	bool first = list_empty(&p->queue);
+
+	if (!out_pair_keep(i, p, pieces, n)) {
+		*why = (struct out_reason){ OUT_FULL, NULL };
+		return OUT_RETURN;
+	}
+	if (first && p->state == OUT_PAIR_VALID)
+		list_add_tail(&p->seat->l->held, &p->in_link);
+	else if (first && p->state <= OUT_PAIR_QUEUED)
+		out_pair_arm(i, p, p->give_up);
+	return OUT_KEPT;
+}
+
+static enum out_take out_return(struct out_reason *why, struct out_reason what)
+{
+	*why = what;
+	return OUT_RETURN;
+}
+
+/* A pair that is not known, or that may be tried again. */
+static enum out_take out_begin(struct initiator *i, struct out_pair *p, struct span from,
+	struct span to, const struct span *pieces, unsigned n, bool error, struct out_reason *why)
+{
+	struct target *t = target_find(i, to);
+	enum out_take take;
+
+	if (error && !(t && target_is_up(t)))
+		return OUT_NOWHERE;
+	if (i->draining)
+		return out_return(why, (struct out_reason){ OUT_DRAINING, NULL });
+	if (t && i->now < t->held_until && !target_is_up(t))
+		return out_return(why, t->reason);
+	if (!p) {
+		if (!i->ops->permits(i->ctx, from, to))
+			return out_return(why, (struct out_reason){ OUT_BLOCKED, NULL });
+		p = out_pair_new(i, from, to);
+	}
+	if (!p)
+		return out_return(why, (struct out_reason){ OUT_FULL, NULL });
+	take = out_keep(i, p, pieces, n, why);
+	if (take == OUT_KEPT)
+		out_pair_wait(i, p);
+	else if (p->state == OUT_PAIR_WAITING)
+		out_pair_free(i, p);
+	return take;
+}
+
+enum out_take initiator_stanza(struct initiator *i, struct span from, struct span to,
+	const struct span *pieces, unsigned n, bool error, struct out_link **l,
+	struct out_reason *why, uint64_t now)
+{
+	struct out_pair *p = out_pair_find(i, from, to);
+
+	i->now = now;
+	if (likely(p && p->state == OUT_PAIR_VALID)) {
+		*l = p->seat->l;
+		if (unlikely(!out_link_writes(*l, now) || !list_empty(&p->queue)))
+			return out_keep(i, p, pieces, n, why);
+		(*l)->used_at = now;
+		return OUT_WRITE;
+	}
+	if (p && p->state == OUT_PAIR_FAILED && now < p->hold_until)
+		return out_return(why, p->reason);
+	if (p && p->state != OUT_PAIR_FAILED)
+		return out_keep(i, p, pieces, n, why);
+	return out_begin(i, p, from, to, pieces, n, error, why);
+}
+
+bool initiator_requeue(struct initiator *i, struct out_link *l, struct span from, struct span to,
+	struct span stanza)
+{
+	struct out_pair *p = out_pair_find(i, from, to);
+
+	if (!p || !p->seat || p->seat->l != l || !out_pair_requeue(i, p, stanza))
+		return false;
+	i->stats.moved++;
+	return true;
+}
+
+/* -- answers -- */
+
+static uint64_t hold_of(enum db_condition condition)
+{
+	switch (condition) {
+	case DB_ITEM_NOT_FOUND:
+		return HOLD_NOT_FOUND_MS;
+	case DB_POLICY_VIOLATION:
+	case DB_NOT_AUTHORIZED:
+	case DB_FORBIDDEN:
+		return HOLD_POLICY_MS;
+	default:
+		return 0;
+	}
+}
+
+/* One more try on a stream of its own: the text allows both that and giving up (O-28, 2.9.5). */
+static bool out_pair_retries(struct initiator *i, struct out_pair *p, enum db_condition condition)
+{
+	if (p->state != OUT_PAIR_REQUESTED)
+		return false;
+	if (condition == DB_RESOURCE_CONSTRAINT && !p->constrained) {
+		p->constrained = true;
+		return true;
+	}
+	if (condition == DB_ITEM_NOT_FOUND && p->shares && !p->alone) {
+		p->alone = true;
+		p->target->solo_until = i->now + HOLD_NO_MUX_MS;
+		return true;
+	}
+	return false;
+}
+
+static void out_pair_refused(struct initiator *i, struct out_pair *p, enum db_condition condition)
+{
+	const char *name = condition < DB_CONDITION_COUNT ? db_condition_name(condition)
+							  : "undefined-condition";
+	uint64_t hold = hold_of(condition);
+
+	i->stats.refused++;
+	if (out_pair_retries(i, p, condition))
+		out_pair_wait(i, p);
+	else if (hold)
+		out_pair_fail(i, p, OUT_REFUSED, name, hold);
+	else
+		out_pair_fail_again(i, p, OUT_REFUSED, name);
+}
+
+static void out_pair_invalid(struct initiator *i, struct out_pair *p)
+{
+	struct out_link *l = p->seat->l;
+
+	i->stats.invalid++;
+	p->isolated = true;
+	out_pair_fail(i, p, OUT_INVALID, NULL, HOLD_INVALID_MS);
+	out_link_after_invalid(i, l);
+}
+
+static bool out_pair_awaits(const struct out_pair *p, const struct out_link *l,
+	enum out_answer answer)
+{
+	if (!p || !p->seat || p->seat->l != l)
+		return false;
+	return p->state == OUT_PAIR_REQUESTED ||
+		(p->state == OUT_PAIR_VALID && answer != OUT_ANSWER_VALID) ||
+		(p->late && answer == OUT_ANSWER_VALID);
+}
+
+static void out_link_learn(struct initiator *i, struct out_link *l, const struct out_pair *p,
+	enum out_answer answer)
+{
+	struct peer *peer = p->shares ? peer_find(i, out_link_place(l)) : NULL;
+
+	if (peer)
+		peer->unanswered = 0;
+	if (p->state == OUT_PAIR_REQUESTED)
+		l->rtt = i->now - p->asked_at;
+	if (answer != OUT_ANSWER_VALID)
+		l->window = l->window > 1 ? l->window / 2 : 1;
+	else if (l->window < LIMIT_OUT_WINDOW_MAX)
+		l->window++;
+}
+
+bool initiator_answer(struct initiator *i, struct out_link *l, struct span from, struct span to,
+	enum out_answer answer, enum db_condition condition, uint64_t now)
+{
+	struct out_pair *p = out_pair_find(i, to, from);
+
+	i->now = now;
+	if (!out_pair_awaits(p, l, answer)) {
+		i->stats.unsolicited++;
+		return false;
+	}
+	out_link_learn(i, l, p, answer);
+	if (l->quarantined_until)
+		out_link_calm(i, l);
+	switch (answer) {
+	case OUT_ANSWER_VALID:
+		out_pair_valid(i, p);
+		break;
+	case OUT_ANSWER_ERROR:
+		out_pair_refused(i, p, condition);
+		break;
+	case OUT_ANSWER_INVALID:
+		out_pair_invalid(i, p);
+		return true;
+	}
+	out_link_claiming(i, l);
+	return true;
+}
+
+/* -- policy, the end -- */
+
+static void pairs_review(struct initiator *i, struct list *pairs)
+{
+	list_each_safe(at, tmp, pairs)
+	{
+		struct out_pair *p = container_of(at, struct out_pair, at);
+
+		if (!i->ops->permits(i->ctx, out_pair_sender(p), out_pair_target(p)))
+			out_pair_fail(i, p, OUT_BLOCKED, NULL, 0);
+		else if (p->seat && p->seat->l->state == OUT_LINK_UP &&
+			!i->ops->suits(i->ctx, p->seat->l, out_pair_sender(p), out_pair_target(p)))
+			out_pair_wait(i, p);
+	}
+}
+
+static void target_each_list(struct initiator *i, struct target *t,
+	void (*fn)(struct initiator *i, struct list *pairs))
+{
+	t->pairs++; /* for as long as this takes */
+	fn(i, &t->unsure);
+	fn(i, &t->waiting);
+	list_each_safe(at, tmp, &t->seats)
+	{
+		struct seat *s = container_of(at, struct seat, of_target);
+
+		s->pinned = true;
+		fn(i, &s->pairs);
+		s->pinned = false;
+		seat_rest(s);
+	}
+	t->pairs--;
+	target_rest(i, t);
+}
+
+void initiator_review(struct initiator *i, uint64_t now)
+{
+	i->now = now;
+	list_each_safe(at, tmp, &i->all_targets)
+	{
+		struct target *t = container_of(at, struct target, link);
+
+		t->held_until = 0; /* whatever failed, it may go now */
+		target_each_list(i, t, pairs_review);
+	}
+}
+
+static void pairs_drain(struct initiator *i, struct list *pairs)
+{
+	const struct out_reason why = { OUT_DRAINING, NULL };
+
+	list_each_safe(at, tmp, pairs)
+		out_pair_return(i, container_of(at, struct out_pair, at), &why);
+}
+
+void initiator_drain(struct initiator *i, uint64_t now)
+{
+	i->now = now;
+	i->draining = true;
+	while (!list_empty(&i->to_open))
+		initiator_link_down(i, list_first(&i->to_open, struct out_link, todo),
+			OUT_LOSS_OURS, NULL, now);
+	list_each(at, &i->links) out_link_calm(i, container_of(at, struct out_link, all));
+	list_each_safe(at, tmp, &i->all_targets)
+		target_each_list(i, container_of(at, struct target, link), pairs_drain);
+}
+
+/* -- the turn -- */
+
+static void wheels_turn(struct initiator *i)
+{
+	struct deadline *d;
+
+	while ((d = wheel_due(&i->pair_wheel, i->now)))
+		out_pair_due(i, container_of(d, struct out_pair, due));
+	while ((d = wheel_due(&i->target_wheel, i->now)))
+		target_due(i, container_of(d, struct target, again));
+	while ((d = wheel_due(&i->link_wheel, i->now)))
+		out_link_due(i, container_of(d, struct out_link, due));
+}
+
+void initiator_turn(struct initiator *i, uint64_t now)
+{
+	i->now = now;
+	wheels_turn(i);
+	while (!i->draining && !list_empty(&i->stirred)) {
+		struct target *t = list_first(&i->stirred, struct target, stirred);
+
+		list_del(&t->stirred);
+		target_advance(i, t);
+	}
+	senders_look_up(i);
+	out_links_open(i);
+	out_links_claim(i);
+}
+
+uint32_t initiator_next(const struct initiator *i, uint64_t now, uint32_t max)
+{
+	if (!list_empty(&i->claiming) || (!i->draining && !list_empty(&i->stirred)) ||
+		(i->looking < LIMIT_OUT_LOOKUPS && !list_empty(&i->round)) ||
+		(i->opening < LIMIT_OUT_OPENING && !list_empty(&i->to_open)))
+		return 0;
+	max = wheel_next(&i->pair_wheel, now, max);
+	max = wheel_next(&i->target_wheel, now, max);
+	return wheel_next(&i->link_wheel, now, max);
+}

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Targets and senders: whose names are looked up, and which stream a pair gets (rule 2.9). */
+#include "core/base/mem.h"
+#include "dialback/initiate_impl.h"
+
+/* net/dns keeps what it has found for as long as that holds: asking anew costs nothing. */
+#define NAMES_FRESH_MS 1000
+
+/* Cookies of look-ups: who asked. */
+#define COOKIE_SENDER 1u
+
+struct span target_name(const struct target *t)
+{
+	return span_of(t->domain, t->len);
+}
+
+/* -- senders -- */
+
+struct sender *sender_get(struct initiator *i, struct span domain)
+{
+	uint64_t hash = hash_sip(&i->key, domain);
+	struct table_node *n = table_first(&i->senders, hash);
+	struct sender *s;
+
+	for (; n; n = table_next(n)) {
+		s = container_of(n, struct sender, node);
+		if (span_eq(span_of(s->domain, s->len), domain))
+			return s;
+	}
+	s = mem_try_zalloc(sizeof(*s) + domain.n);
+	if (!s)
+		return NULL;
+	list_init(&s->pairs);
+	list_init(&s->lane);
+	list_init(&s->turn);
+	s->len = (uint16_t)domain.n;
+	memcpy(s->domain, domain.p, domain.n);
+	table_add(&i->senders, &s->node, hash);
+	return s;
+}
+
+void sender_rest(struct initiator *i, struct sender *s)
+{
+	if (!list_empty(&s->pairs) || !list_empty(&s->lane) || !list_empty(&s->turn) || s->cookie)
+		return;
+	table_del(&i->senders, &s->node);
+	mem_free(s);
+}
+
+static void sender_queue(struct initiator *i, struct sender *s)
+{
+	if (list_empty(&s->turn))
+		list_add_tail(&i->round, &s->turn);
+}
+
+bool sender_known(struct initiator *i, struct sender *s)
+{
+	if (!i->ops->is_ours)
+		return true;
+	if (s->state == SENDER_LOOKED_UP)
+		return false;
+	if (s->state != SENDER_UNKNOWN && i->now < s->known_until)
+		return true;
+	s->state = SENDER_LOOKED_UP;
+	sender_queue(i, s);
+	return false;
+}
+
+/* A failure says nothing: a tenant must not lose its streams for a moment without DNS. */
+static void sender_resolved(struct initiator *i, struct sender *s, enum out_resolution how,
+	const struct place *places, unsigned n)
+{
+	bool leads_away = how == OUT_NONE || how == OUT_FORBIDDEN ||
+		(how == OUT_FOUND && !i->ops->is_ours(i->ctx, places, n));
+
+	s->cookie = 0;
+	s->state = leads_away ? SENDER_FOREIGN : SENDER_OURS;
+	s->known_until = i->now + HOLD_SENDER_MS;
+	if (leads_away) {
+		i->stats.foreign++;
+		i->ops->step(i->ctx, span_of(s->domain, s->len), SPAN_NONE, OUT_STEP_FOREIGN, NULL,
+			NULL);
+	}
+	list_each(l, &s->pairs)
+	{
+		struct out_pair *p = container_of(l, struct out_pair, of_sender);
+
+		if (p->state != OUT_PAIR_WAITING)
+			continue;
+		list_del(&p->at);
+		list_add_tail(&p->target->waiting, &p->at);
+		target_stir(i, p->target);
+	}
+	sender_rest(i, s);
+}
+
+/* -- targets -- */
+
+struct target *target_find(struct initiator *i, struct span domain)
+{
+	struct table_node *n = table_first(&i->targets, hash_sip(&i->key, domain));
+
+	for (; n; n = table_next(n)) {
+		struct target *t = container_of(n, struct target, node);
+
+		if (span_eq(target_name(t), domain))
+			return t;
+	}
+	return NULL;
+}
+
+struct target *target_get(struct initiator *i, struct span domain)
+{
+	struct target *t = target_find(i, domain);
+
+	if (t)
+		return t;
+	t = mem_try_zalloc(sizeof(*t) + domain.n);
+	if (!t)
+		return NULL;
+	list_init(&t->stirred);
+	list_init(&t->unsure);
+	list_init(&t->waiting);
+	list_init(&t->failed);
+	list_init(&t->seats);
+	list_init(&t->watching);
+	list_init(&t->in_lane);
+	list_init(&t->again.link);
+	t->len = (uint16_t)domain.n;
+	memcpy(t->domain, domain.p, domain.n);
+	list_add_tail(&i->all_targets, &t->link);
+	table_add(&i->targets, &t->node, hash_sip(&i->key, domain));
+	return t;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* What is known of it is worth keeping for a while after its last pair. */
+void target_rest(struct initiator *i, struct target *t)
+{
+	uint64_t until = later(later(t->held_until, t->trusted_until), t->solo_until);
+
+	if (t->pairs > 0 || !list_empty(&t->seats) || t->names == NAMES_WAITING ||
+		t->names == NAMES_ASKED)
+		return;
+	list_del(&t->again.link);
+	if (i->now < until) {
+		wheel_add(&i->target_wheel, &t->again, until, i->now);
+		return;
+	}
+	list_del(&t->stirred);
+	list_del(&t->watching);
+	list_del(&t->link);
+	table_del(&i->targets, &t->node);
+	mem_free(t->places);
+	mem_free(t);
+}
+
+void target_stir(struct initiator *i, struct target *t)
+{
+	if (list_empty(&t->stirred))
+		list_add_tail(&i->stirred, &t->stirred);
+}
+
+void target_due(struct initiator *i, struct target *t)
+{
+	if (list_empty(&t->waiting))
+		target_rest(i, t);
+	else
+		target_stir(i, t);
+}
+
+void target_postpone(struct initiator *i, struct target *t, uint64_t ms)
+{
+	t->not_before = i->now + ms;
+	list_del(&t->again.link);
+	wheel_add(&i->target_wheel, &t->again, t->not_before, i->now);
+}
+
+/* Twice as long each time, up to `most`, less up to a half of it by chance: not all shall come
+ * back at the same moment (rule 1.7). */
+static uint64_t delay_after(struct initiator *i, unsigned failures, uint64_t first, uint64_t most)
+{
+	uint64_t ms = first;
+
+	for (unsigned n = 1; n < failures && ms < most; n++)
+		ms *= 2;
+	if (ms > most)
+		ms = most;
+	return ms - i->ops->below((uint32_t)(ms / 2) + 1);
+}
+
+static uint64_t hold_after(struct initiator *i, const struct target *t, enum out_failure how)
+{
+	switch (how) {
+	case OUT_NO_TLS:
+	case OUT_NO_AUTH:
+		return HOLD_POLICY_MS;
+	case OUT_NO_SERVICE:
+		return HOLD_ABSENT_MS; /* and net/dns knows for how long */
+	default:
+		break;
+	}
+	if (t->failures == 1)
+		return i->ops->below(HOLD_FIRST_MS + 1);
+	return delay_after(i, t->failures, HOLD_FIRST_MS, HOLD_OUT_MAX_MS);
+}
+
+/* A server that was there a moment ago is being restarted: stanzas wait. The others' senders are
+ * told at once. A resolver that does not answer says nothing about the domain. */
+static bool target_is_patient(const struct initiator *i, const struct target *t,
+	enum out_failure how)
+{
+	if (how == OUT_NO_ANSWER_DNS)
+		return true;
+	return (how == OUT_UNREACHABLE || how == OUT_NO_STREAM) && i->now < t->trusted_until;
+}
+
+void target_fail(struct initiator *i, struct target *t, enum out_failure how, const char *condition)
+{
+	t->reason = (struct out_reason){ how, condition };
+	t->failures++;
+	t->names = NAMES_NONE;
+	i->ops->step(i->ctx, SPAN_NONE, target_name(t), OUT_STEP_FAILED, NULL, condition);
+	if (target_is_patient(i, t, how)) {
+		target_postpone(i, t,
+			delay_after(i, t->failures, 2000, LIMIT_DNS_FAILURE_S * 1000));
+		return;
+	}
+	t->held_until = i->now + hold_after(i, t, how);
+	t->pairs++; /* for as long as this takes */
+	while (!list_empty(&t->waiting))
+		out_pair_fail(i, list_first(&t->waiting, struct out_pair, at), how, condition, 0);
+	t->pairs--;
+	target_rest(i, t);
+}
+
+/* -- names -- */
+
+/* Has it fresh names? If not, they are asked for, at the expense of this sender's turn. */
+static bool target_names(struct initiator *i, struct target *t, struct sender *s)
+{
+	if (t->names == NAMES_FOUND && i->now < t->found_at + NAMES_FRESH_MS)
+		return true;
+	if (t->names == NAMES_WAITING || t->names == NAMES_ASKED)
+		return false;
+	t->names = NAMES_WAITING;
+	list_add_tail(&s->lane, &t->in_lane);
+	sender_queue(i, s);
+	return false;
+}
+
+static void target_resolved(struct initiator *i, struct target *t, enum out_resolution how,
+	const struct place *places, unsigned n)
+{
+	static const enum out_failure failure[] = {
+		[OUT_FOUND] = OUT_NO_ANSWER_DNS, /* no memory for it */
+		[OUT_NONE] = OUT_NO_SERVICE,
+		[OUT_LOOK_UP_FAILED] = OUT_NO_ANSWER_DNS,
+		[OUT_FORBIDDEN] = OUT_UNREACHABLE,
+		[OUT_OURS] = OUT_NO_SERVICE,
+	};
+	struct place *copy = NULL;
+
+	t->cookie = 0;
+	t->names = NAMES_NONE;
+	if (how == OUT_FOUND && n > 0)
+		copy = mem_try_alloc(n * sizeof(*copy));
+	if (!copy) {
+		target_fail(i, t, failure[how], NULL);
+		return;
+	}
+	memcpy(copy, places, n * sizeof(*copy));
+	mem_free(t->places);
+	t->places = copy;
+	t->n_places = n;
+	t->names = NAMES_FOUND;
+	t->found_at = i->now;
+	i->ops->step(i->ctx, SPAN_NONE, target_name(t), OUT_STEP_LOOKED_UP, &places[0], NULL);
+	target_stir(i, t);
+	target_rest(i, t); /* nobody may be waiting any more */
+}
+
+void initiator_resolved(struct initiator *i, uint64_t cookie, enum out_resolution how,
+	const struct place *places, unsigned n, uint64_t now)
+{
+	struct table_node *node = table_first(&i->cookies, cookie);
+
+	BUG_ON(!node);
+	i->now = now;
+	i->looking--;
+	table_del(&i->cookies, node);
+	n = n < LIMIT_CANDIDATES ? n : LIMIT_CANDIDATES;
+	if (cookie & COOKIE_SENDER)
+		sender_resolved(i, container_of(node, struct sender, by_cookie), how, places, n);
+	else
+		target_resolved(i, container_of(node, struct target, by_cookie), how, places, n);
+}
+
+static void sender_ask(struct initiator *i, struct sender *s)
+{
+	i->cookie += 2;
+	s->cookie = i->cookie | COOKIE_SENDER;
+	table_add(&i->cookies, &s->by_cookie, s->cookie);
+	i->ops->resolve(i->ctx, span_of(s->domain, s->len), s->cookie);
+}
+
+static void target_ask(struct initiator *i, struct target *t)
+{
+	i->cookie += 2;
+	t->cookie = i->cookie;
+	t->names = NAMES_ASKED;
+	table_add(&i->cookies, &t->by_cookie, t->cookie);
+	i->ops->resolve(i->ctx, target_name(t), t->cookie);
+}
+
+/* One look-up of each sender in turn. */
+void senders_look_up(struct initiator *i)
+{
+	while (i->looking < LIMIT_OUT_LOOKUPS && !list_empty(&i->round)) {
+		struct sender *s = list_first(&i->round, struct sender, turn);
+
+		list_del(&s->turn);
+		if (s->state == SENDER_LOOKED_UP && s->cookie == 0) {
+			if (!list_empty(&s->lane))
+				sender_queue(i, s);
+			i->looking++;
+			sender_ask(i, s);
+		} else if (!list_empty(&s->lane)) {
+			struct target *t = list_first(&s->lane, struct target, in_lane);
+
+			list_del(&t->in_lane);
+			if (!list_empty(&s->lane))
+				sender_queue(i, s);
+			i->looking++;
+			target_ask(i, t);
+			sender_rest(i, s);
+		} else {
+			sender_rest(i, s);
+		}
+	}
+}
+
+/* -- seats -- */
+
+struct seat *seat_get(struct initiator *i, struct target *t, struct out_link *l)
+{
+	struct seat *s;
+
+	(void)i;
+	list_each(at, &t->seats)
+	{
+		s = container_of(at, struct seat, of_target);
+		if (s->l == l)
+			return s;
+	}
+	s = mem_try_zalloc(sizeof(*s));
+	if (!s)
+		return NULL;
+	s->target = t;
+	s->l = l;
+	list_init(&s->pairs);
+	list_add_tail(&t->seats, &s->of_target);
+	list_add_tail(&l->seats, &s->of_link);
+	return s;
+}
+
+/* The seat of the target that the stream was opened for stays: others of its pairs will come. */
+void seat_rest(struct seat *s)
+{
+	if (s->pinned || !list_empty(&s->pairs) ||
+		span_eq(target_name(s->target), out_link_to(s->l)))
+		return;
+	list_del(&s->of_target);
+	list_del(&s->of_link);
+	mem_free(s);
+}
+
+/* -- which stream -- */
+
+static bool target_is_solo(const struct initiator *i, const struct target *t)
+{
+	return i->now < t->solo_until;
+}
+
+static bool out_link_suits(struct initiator *i, struct out_link *l, const struct out_pair *p)
+{
+	return l->state != OUT_LINK_UP ||
+		i->ops->suits(i->ctx, l, out_pair_sender(p), out_pair_target(p));
+}
+
+/* Streams that carry the target, in the order in which they were opened. `full` ones only when there
+ * may be no further one. */
+static struct out_link *target_seated(struct initiator *i, const struct target *t,
+	const struct out_pair *p)
+{
+	struct out_link *least = NULL;
+	unsigned streams = 0;
+
+	list_each(at, &t->seats)
+	{
+		struct out_link *l = container_of(at, struct seat, of_target)->l;
+
+		if (l->apart || l->retired || l->state == OUT_LINK_ENDING ||
+			(target_is_solo(i, t) && !span_eq(out_link_to(l), target_name(t))))
+			continue;
+		streams++;
+		if (!out_link_suits(i, l, p) || l->pairs >= i->opts.max_pairs)
+			continue;
+		if (out_link_takes(l))
+			return l;
+		if (!least || l->pairs < least->pairs)
+			least = l;
+	}
+	return streams >= i->opts.max_streams ? least : NULL;
+}
+
+/* Opened for another target, at a place of this one's most preferred group (2.9.2). *wait: that
+ * cannot be told before it is up. */
+static struct out_link *target_shared(struct initiator *i, struct target *t,
+	const struct out_pair *p, bool *wait)
+{
+	for (unsigned at = 0; at < t->n_places && t->places[at].group == t->places[0].group; at++) {
+		const struct peer *peer = peer_find(i, &t->places[at]);
+		struct table_node *n = table_first(&i->by_place, place_hash(&t->places[at]));
+
+		if (peer && i->now < peer->no_mux_until)
+			continue;
+		for (; n; n = table_next(n)) {
+			struct out_link *l = container_of(n, struct out_link, by_place);
+
+			if (!place_eq(&l->places[l->which], &t->places[at]) || l->apart ||
+				l->solo || l->retired || !out_link_takes(l))
+				continue;
+			if (l->state != OUT_LINK_UP) {
+				list_del(&t->watching);
+				list_add_tail(&l->watchers, &t->watching);
+				*wait = true;
+				return NULL;
+			}
+			if (l->errors && out_link_suits(i, l, p))
+				return l;
+		}
+	}
+	return NULL;
+}
+
+static unsigned target_streams_apart(const struct target *t)
+{
+	unsigned n = 0;
+
+	list_each(at, &t->seats) n += container_of(at, struct seat, of_target)->l->apart;
+	return n;
+}
+
+static void out_pair_join(struct initiator *i, struct out_pair *p, struct out_link *l)
+{
+	struct seat *s = seat_get(i, p->target, l);
+
+	if (!s) {
+		out_pair_fail(i, p, OUT_FULL, NULL, 0);
+		return;
+	}
+	if (!span_eq(out_link_to(l), out_pair_target(p)))
+		i->ops->step(i->ctx, out_pair_sender(p), out_pair_target(p), OUT_STEP_JOINED,
+			out_link_place(l), NULL);
+	out_pair_sit(i, p, s);
+}
+
+static void out_pair_open(struct initiator *i, struct out_pair *p, bool apart)
+{
+	struct out_link *l;
+
+	if (apart && target_streams_apart(p->target) >= LIMIT_OUT_APART) {
+		out_pair_fail_again(i, p, OUT_FULL, NULL);
+		return;
+	}
+	l = out_link_new(i, p->target, out_pair_sender(p), apart);
+	if (l)
+		out_pair_join(i, p, l);
+	else
+		out_pair_fail(i, p, OUT_FULL, NULL, 0);
+}
+
+/* False: its target has to wait for something, and with it all its pairs. */
+static bool out_pair_place(struct initiator *i, struct target *t, struct out_pair *p)
+{
+	bool apart = p->isolated || p->constrained || p->sender->state == SENDER_FOREIGN;
+	struct out_link *l = apart ? NULL : target_seated(i, t, p);
+	bool wait = false;
+
+	if (!l && i->now < t->held_until) {
+		out_pair_fail(i, p, t->reason.how, t->reason.condition, 0);
+		return true;
+	}
+	if (!l && (i->now < t->not_before || !target_names(i, t, p->sender)))
+		return false;
+	if (!l && !apart && !target_is_solo(i, t))
+		l = target_shared(i, t, p, &wait);
+	if (wait)
+		return false;
+	if (l)
+		out_pair_join(i, p, l);
+	else
+		out_pair_open(i, p, apart);
+	return true;
+}
+
+void target_advance(struct initiator *i, struct target *t)
+{
+	t->pairs++; /* for as long as this takes */
+	while (!list_empty(&t->waiting))
+		if (!out_pair_place(i, t, list_first(&t->waiting, struct out_pair, at)))
+			break;
+	t->pairs--;
+	target_rest(i, t);
+}
+
+bool target_is_up(const struct target *t)
+{
+	list_each(at, &t->seats)
+	{
+		const struct out_link *l = container_of(at, struct seat, of_target)->l;
+
+		if (l->state == OUT_LINK_UP && !l->apart && out_link_takes(l))
+			return true;
+	}
+	return false;
+}
