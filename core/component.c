@@ -271,7 +271,8 @@ static void component_handshake(struct component *c, const struct frame *f)
 		return;
 	}
 	route = route_of(c->s.w->routes, b);
-	if (!route)
+	c->known = pairs_new(LIMIT_BACKEND_PAIRS);
+	if (!route || !c->known)
 		component_refuse(c, "resource-constraint", "no memory for the route");
 	else if (route_link(route))
 		component_refuse(c, "conflict", "the backend has logged in already");
@@ -360,6 +361,7 @@ static void component_closed(struct stream *s, int err, const char *why)
 		route_down(c->route);
 	}
 	component_uncount(c);
+	pairs_free(c->known);
 	stream_release(s);
 	mem_free((char *)(uintptr_t)c->opening.p);
 	mem_free(c);

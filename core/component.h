@@ -16,6 +16,7 @@
 #include "core/negotiate.h"
 #include "core/route.h"
 #include "core/stream.h"
+#include "dialback/pairs.h"
 
 struct component {
 	struct stream s;
@@ -24,6 +25,7 @@ struct component {
 	char id[STREAM_ID_LEN + 1];
 	bool counted; /* in the worker's count of unauthenticated streams */
 	struct lang lang; /* of its header */
+	struct pairs *known; /* domain pairs that the registry was asked about, with their routes */
 	struct span opening; /* its header, for the home if that is another worker; our memory */
 	unsigned home;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "core/router.h"
+#include "core/router_impl.h"
 
 #include "core/base/log.h"
 #include "core/component.h"
@@ -17,7 +17,7 @@
 _Static_assert(FORWARD_ROOM <= BOUNCE_MAX, "the worker's scratch has room for two addresses");
 _Static_assert(FORWARD_GROWTH <= BOUNCE_MAX, "what was longer than it came can be read again");
 
-static const char parsers_differ[] = "two parsers of this router do not read it alike";
+const char parsers_differ[] = "two parsers of this router do not read it alike";
 
 /* -- bounces -- */
 
@@ -43,14 +43,12 @@ static void bounce_to_backend(struct worker *w, const struct backend *b, struct 
 		STATS_INC(&w->stats, bounce_undeliverable);
 }
 
-/* As it is read, not as it is written: raw bytes could name another domain (rule 7.6). */
-static struct span domain_read(struct address *a, struct span raw)
+struct span domain_read(struct address *a, struct span raw)
 {
 	return address_read(a, raw) ? domain_span(&a->domain) : SPAN_NONE;
 }
 
-/* The error for a stanza, in the worker's scratch; empty when it must not be answered. */
-static struct span bounce_make(struct worker *w, const struct frame *f, enum stanza_error e,
+struct span bounce_make(struct worker *w, const struct frame *f, enum stanza_error e,
 	const char *text)
 {
 	struct writer out = WRITER(w->scratch);
@@ -66,12 +64,7 @@ static struct span bounce_make(struct worker *w, const struct frame *f, enum sta
 	return writer_span(&out);
 }
 
-/*
- * Answers a stanza with an error. Its sender sits behind a backend of ours, or on another server: then
- * the error goes where a stream is open, for none is opened for it (rule 8.5).
- */
-static void router_bounce(struct worker *w, const struct frame *f, enum stanza_error e,
-	const char *text)
+void router_bounce(struct worker *w, const struct frame *f, enum stanza_error e, const char *text)
 {
 	struct span bounce = bounce_make(w, f, e, text);
 	const struct host *host = NULL;
@@ -211,7 +204,7 @@ static void forward_outside(struct inbound *in, const struct frame *f, struct ro
 		press_outside(in, f, r, p, pieces, n, pausable);
 }
 
-static struct route *route_to(struct worker *w, const struct frame *f, const struct backend *b)
+struct route *route_to(struct worker *w, const struct frame *f, const struct backend *b)
 {
 	struct route *r = route_of(w->routes, b);
 
@@ -282,8 +275,7 @@ static struct route *pair_route(struct inbound *in, const struct frame *f, struc
 	return p->route;
 }
 
-/* Faults of the stanza itself go back to its sender. False: it was answered. */
-static bool stanza_sound(struct worker *w, const struct splice *edits, const struct jid *from,
+bool stanza_sound(struct worker *w, const struct splice *edits, const struct jid *from,
 	const struct jid *to)
 {
 	const struct forward_fault *fault = forward_fault(edits, from, to);
@@ -410,120 +402,4 @@ void router_refuse_outside(struct inbound *in, const struct frame *f)
 		router_bounce(in->s.w, f, STANZA_INTERNAL_SERVER_ERROR, parsers_differ);
 	else
 		STATS_INC(&in->s.w->stats, bounce_suppressed);
-}
-
-/* -- from backends -- */
-
-/* Over the link that the stanza came on, whatever its sender is. */
-static void answer_link(struct component *c, const struct frame *f, enum stanza_error e,
-	const char *text)
-{
-	struct span bounce = bounce_make(c->s.w, f, e, text);
-
-	if (bounce.n == 0)
-		return;
-	if (!component_write(c, &bounce, 1, false)) {
-		STATS_INC(&c->s.w->stats, bounce_undeliverable);
-		return;
-	}
-	STATS_INC(&c->s.w->stats, bounced);
-	STATS_INC(&c->s.w->stats, stanzas_out);
-	STATS_ADD(&c->s.w->stats, bytes_routed, bounce.n);
-}
-
-void router_refuse_backend(struct component *c, const struct frame *f)
-{
-	STATS_INC(&c->s.w->stats, stanzas_from_backends);
-	answer_link(c, f, STANZA_INTERNAL_SERVER_ERROR, parsers_differ);
-}
-
-/* A sender that is not the backend's own: the link survives unless it speaks for one domain only,
- * where such a stanza cannot be a slip of one tenant (rule 6.7, T-G28). */
-static void backend_overstepped(struct component *c, const struct frame *f,
-	const struct backend *own)
-{
-	struct address from;
-
-	LOG(LOG_WARN, "backend-overstepped", "a stanza from a domain that is not the backend's",
-		LF_STR("backend", c->backend), LF_SPAN("from", domain_read(&from, f->from)));
-	if (own && own->domains == 1 && own->wildcards == 0) {
-		stream_fail(&c->s, "invalid-from", NULL,
-			"the component sent a stanza from another domain");
-		return;
-	}
-	STATS_INC(&c->s.w->stats, stanzas_from_backends);
-	answer_link(c, f, STANZA_NOT_ALLOWED, "this backend does not have the sender's domain");
-}
-
-/* A backend is not paused: it has others to write to, and to answer. */
-static void forward_local(struct component *c, const struct frame *f, struct route *r,
-	const struct splice *edits, const struct address *from, const struct address *to)
-{
-	struct worker *w = c->s.w;
-	struct span pieces[SPLICE_PIECES];
-	unsigned n = splice_pieces(edits, pieces);
-	enum route_result res = ROUTE_SENT;
-
-	if (unlikely(!route_stanza(r, pieces, n)))
-		res = route_press(r, pieces, n,
-			shares_key(w->share_seed, domain_span(&from->domain),
-				domain_span(&to->domain)),
-			false, NULL);
-	if (route_refused(res))
-		router_bounce(w, f, STANZA_RESOURCE_CONSTRAINT, route_refusal(r, res));
-	else
-		STATS_INC(&w->stats, stanzas_local);
-}
-
-static void forward_remote(struct component *c, const struct frame *f, const struct splice *edits,
-	const struct address *from, const struct address *to)
-{
-	struct worker *w = c->s.w;
-	struct span pieces[SPLICE_PIECES];
-	unsigned n = splice_pieces(edits, pieces);
-	struct outward_refusal why;
-
-	if (!outward_stanza(w, domain_span(&from->domain), domain_span(&to->domain), pieces, n,
-		    &why))
-		router_bounce(w, f, why.error, why.text);
-}
-
-void router_from_backend(struct component *c, const struct frame *f)
-{
-	struct worker *w = c->s.w;
-	const struct backend *own = registry_backend_named(w->hosting->registry, c->backend);
-	const struct host *host;
-	struct writer room = WRITER(w->scratch);
-	struct address from, to;
-	struct splice edits;
-	struct route *r;
-
-	if (!address_read(&from, f->from) || !address_read(&to, f->to)) {
-		stream_fail(&c->s, "improper-addressing", NULL,
-			"a stanza without from and to of valid domains");
-		return;
-	}
-	host = registry_find(w->hosting->registry, domain_span(&from.domain));
-	if (!own || !host || host->kind != HOST_SERVED || host->backend != own) {
-		backend_overstepped(c, f, own);
-		return;
-	}
-	STATS_INC(&w->stats, stanzas_from_backends);
-	forward_begin(&edits, f, c->s.scan, lang_span(&c->lang));
-	if (!stanza_sound(w, &edits, &from.jid, &to.jid))
-		return;
-	host = registry_find(w->hosting->registry, domain_span(&to.domain));
-	forward_addresses(&edits, &room, &from, &to);
-	if (!host) {
-		forward_remote(c, f, &edits, &from, &to);
-		return;
-	}
-	if (host->kind != HOST_SERVED) {
-		router_bounce(w, f, STANZA_REMOTE_SERVER_NOT_FOUND,
-			"the domain is no longer hosted here");
-		return;
-	}
-	r = route_to(w, f, host->backend);
-	if (r)
-		forward_local(c, f, r, &edits, &from, &to);
 }

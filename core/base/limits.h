@@ -103,6 +103,7 @@
 #define LIMIT_CONNS 65536 /* --max-conns */
 #define LIMIT_CONNS_RESERVE 1024 /* of them, at most, kept for backends and for verification */
 #define LIMIT_UNAUTH_PER_IP 1024 /* --max-unauth-per-ip */
+#define LIMIT_BACKEND_PAIRS 65536 /* that are found at once when a backend sends; others are looked up */
 #define LIMIT_QUEUE_BYTES (1u << 20) /* --queue-bytes, per destination */
 #define LIMIT_ANSWERS 65536 /* bytes of answers a peer may leave unread: then it is not read */
 #define LIMIT_ANSWERS_UNPROVEN 24576 /* of one that has proven nothing */
