@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bench/authority.h"
 
-#include "bench/reader.h"
-#include "bench/secure.h"
-#include "bench/wire.h"
+#include "bench/greeting.h"
 
 #include <unistd.h>
 
@@ -15,9 +13,9 @@ struct authority_conn {
 	struct wire wire; /* first: its source is what the loop hands us */
 	struct authority *authority;
 	struct reader *reader;
+	struct greeting greeting;
 	struct authority_conn *prev, *next;
 	bool over; /* the peer has closed its stream */
-	bool proceeds; /* TLS begins once this is read */
 };
 
 static struct text text_of(const char *s)
@@ -25,61 +23,9 @@ static struct text text_of(const char *s)
 	return (struct text){ s, strlen(s) };
 }
 
-/* Appends ` name='value'`; the value comes from the peer, so it is escaped again. */
-static void attr_append(struct wire *w, const char *name, const char *value)
-{
-	wire_append(w, " ", 1);
-	wire_append(w, name, strlen(name));
-	wire_append(w, "='", 2);
-	for (; *value; value++) {
-		size_t plain = strcspn(value, "&<>'\"");
-
-		wire_append(w, value, plain);
-		value += plain;
-		if (!*value)
-			break;
-		wire_printf(w, "&#%d;", *value);
-	}
-	wire_append(w, "'", 1);
-}
-
 static void conn_header(void *owner, const struct reader_element *e)
 {
-	struct authority_conn *c = owner;
-	struct wire *w = &c->wire;
-	char id[33];
-
-	keys_random(id, 16);
-	wire_printf(w,
-		"<?xml version='1.0'?><stream:stream xmlns='jabber:server'"
-		" xmlns:stream='http://etherx.jabber.org/streams'"
-		" xmlns:db='jabber:server:dialback' id='a%s'",
-		id);
-	attr_append(w, "from", e->to);
-	if (e->from[0])
-		attr_append(w, "to", e->from);
-	if (!e->version[0]) {
-		wire_append(w, ">", 1);
-		return;
-	}
-	wire_printf(w, " version='1.0'><stream:features>");
-	if (c->authority->secure && !w->tls)
-		wire_printf(w, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
-	wire_printf(w,
-		"<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>"
-		"</stream:features>");
-}
-
-static void answer_append(struct wire *w, const struct reader_element *e, bool valid)
-{
-	wire_append(w, "<db:", 4);
-	wire_append(w, e->name, strlen(e->name));
-	attr_append(w, "from", e->to);
-	attr_append(w, "to", e->from);
-	if (e->id[0])
-		attr_append(w, "id", e->id);
-	attr_append(w, "type", valid ? "valid" : "invalid");
-	wire_append(w, "/>", 2);
+	greeting_header(&((struct authority_conn *)owner)->greeting, e);
 }
 
 static void conn_element(void *owner, const struct reader_element *e)
@@ -87,10 +33,9 @@ static void conn_element(void *owner, const struct reader_element *e)
 	struct authority_conn *c = owner;
 	struct authority_counts *counts = &c->authority->counts;
 
-	if (strcmp(e->name, "starttls") == 0 && c->authority->secure && !c->wire.tls) {
-		wire_printf(&c->wire, "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
-		c->proceeds = true;
-	} else if (e->ns == READER_NS_DIALBACK && !e->type[0]) {
+	if (greeting_element(&c->greeting, e))
+		return;
+	if (e->ns == READER_NS_DIALBACK && !e->type[0]) {
 		bool valid = true;
 
 		if (strcmp(e->name, "verify") == 0) {
@@ -104,7 +49,7 @@ static void conn_element(void *owner, const struct reader_element *e)
 		} else {
 			counts->asserted++;
 		}
-		answer_append(&c->wire, e, valid);
+		greeting_answer(&c->wire, e, valid ? "valid" : "invalid", NULL);
 	} else if (e->ns == READER_NS_OTHER) {
 		counts->stanzas++;
 		if (strcmp(e->type, "error") == 0)
@@ -135,13 +80,17 @@ static void conn_free(struct authority_conn *c)
 	free(c);
 }
 
-static bool peer_secure(struct authority_conn *c)
+/* Whether TLS, if it begins now, does so. */
+static bool conn_turn(struct authority_conn *c)
 {
-	c->proceeds = false;
+	bool ok = true;
+
+	if (!greeting_turn(&c->greeting, &ok))
+		return true;
 	c->authority->counts.secured++;
 	reader_free(c->reader);
 	c->reader = reader_new(&conn_calls, c);
-	return wire_secure(&c->wire, secure_connection(c->authority->secure, NULL, NULL));
+	return ok;
 }
 
 static void conn_ready(struct source *source, uint32_t events)
@@ -160,9 +109,7 @@ static void conn_ready(struct source *source, uint32_t events)
 			alive = false;
 	}
 	alive = wire_flush(&c->wire) && alive;
-	if (alive && c->proceeds && !wire_pending(&c->wire))
-		alive = peer_secure(c);
-	if (!alive)
+	if (!alive || !conn_turn(c))
 		conn_free(c);
 }
 
@@ -184,6 +131,7 @@ static void authority_ready(struct source *source, uint32_t events)
 			return;
 		}
 		c->reader = reader_new(&conn_calls, c);
+		greeting_begin(&c->greeting, &c->wire, a->secure);
 		c->next = a->conns;
 		if (c->next)
 			c->next->prev = c;

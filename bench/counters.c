@@ -22,10 +22,12 @@ bool counters_read(const char *line, struct counters *out)
 	if (!strstr(line, " info stats: "))
 		return false;
 	*out = (struct counters){
-		.accepted = counter_of(line, "stanzas_in"),
+		.accepted = counter_of(line, "stanzas_in") +
+			counter_of(line, "stanzas_from_backends"),
 		.parked = counter_of(line, "stanzas_parked") + counter_of(line, "stanzas_requeued"),
 		.returned = counter_of(line, "bounced") + counter_of(line, "bounce_undeliverable") +
 			counter_of(line, "bounce_suppressed"),
+		.undeliverable = counter_of(line, "bounce_undeliverable"),
 		.in_doubt = counter_of(line, "in_doubt"),
 		.unread = counter_of(line, "stanzas_lost"),
 	};

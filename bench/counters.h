@@ -8,9 +8,10 @@
 #include "bench/child.h"
 
 struct counters {
-	uint64_t accepted; /* stanzas_in */
+	uint64_t accepted; /* stanzas_in and stanzas_from_backends */
 	uint64_t parked; /* stanzas_parked and stanzas_requeued */
 	uint64_t returned; /* an error was made for them, or must not be */
+	uint64_t undeliverable; /* of them, those whose sender could not be told */
 	uint64_t in_doubt;
 	uint64_t unread; /* stanzas_lost: queues that could not be looked at */
 };

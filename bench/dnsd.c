@@ -89,23 +89,23 @@ static uint8_t *record_begin(uint8_t *p, unsigned type)
 	return put32(p, TTL);
 }
 
-static uint8_t *srv_put(const struct dnsd *d, uint8_t *p)
+static uint8_t *srv_put(const struct dnsd_zone *z, unsigned port, uint8_t *p)
 {
 	char host[NAMES_MAX + 8];
 	uint8_t *length;
 
-	snprintf(host, sizeof(host), "xmpp.%s", d->names->suffix);
+	snprintf(host, sizeof(host), "xmpp.%.*s", NAMES_MAX, z->suffix);
 	length = p = record_begin(p, TYPE_SRV);
 	p = put16(put16(p + 2, 0), 0);
-	p = put16(p, address_port(&d->authority));
+	p = put16(p, port);
 	p = name_put(p, host);
 	put16(length, (unsigned)(p - length - 2));
 	return p;
 }
 
-static uint8_t *address_put(const struct dnsd *d, uint8_t *p)
+static uint8_t *address_put(const struct dnsd_zone *z, uint8_t *p)
 {
-	const struct sockaddr_storage *sa = &d->authority.sa;
+	const struct sockaddr_storage *sa = &z->host.sa;
 
 	if (sa->ss_family == AF_INET6) {
 		p = put16(record_begin(p, TYPE_AAAA), 16);
@@ -143,41 +143,72 @@ static bool prefix_cut(struct text *name, const char *prefix)
 	return true;
 }
 
-static void sender_note(struct dnsd *d, struct text name)
+/* That of the longest suffix, or NULL. */
+static const struct dnsd_zone *zone_find(const struct dnsd *d, struct text name)
 {
-	uint32_t pair;
+	const struct dnsd_zone *found = NULL;
 
-	if (names_find(d->names, name, &pair) == NAME_PAIR && !d->asked[pair]) {
-		d->asked[pair] = 1;
-		d->counts.senders++;
+	for (unsigned i = 0; i < d->n_zones; i++) {
+		const struct dnsd_zone *z = &d->zones[i];
+
+		if (names_below(z->suffix, name) &&
+			(!found || strlen(z->suffix) > strlen(found->suffix)))
+			found = z;
 	}
+	return found;
+}
+
+static void sender_note(struct dnsd *d, uint32_t number)
+{
+	d->counts.senders += !d->asked[number];
+	d->asked[number] = 1;
+}
+
+/* ports: of the service that was asked for; other: it is only counted once, there. */
+static uint8_t *service_put(struct dnsd *d, const struct dnsd_zone *z, struct text domain,
+	const unsigned *ports, const unsigned *other, uint8_t *p)
+{
+	uint32_t number = 0;
+	bool outside = names_find(d->names, domain, &number) == NAME_PAIR;
+
+	if (!ports)
+		return p;
+	if (outside && (ports == z->plain || !other))
+		sender_note(d, number);
+	return srv_put(z, ports[outside ? number % z->n_ports : 0], p);
+}
+
+static bool is_host(const struct dnsd_zone *z, struct text name)
+{
+	return prefix_cut(&name, "xmpp.") && names_below(z->suffix, name) &&
+		name.len <= strlen(z->suffix) + 1;
 }
 
 /* Writes the answer record if there is one; *rcode says what else is to be said. */
 static uint8_t *data_put(struct dnsd *d, const struct question *q, uint8_t *p, unsigned *rcode)
 {
 	struct text name = { q->name, q->name_len };
-	bool v6 = d->authority.sa.ss_family == AF_INET6;
-	uint32_t index;
+	const struct dnsd_zone *z = zone_find(d, name);
 
 	if (q->type == TYPE_A || q->type == TYPE_AAAA)
 		d->counts.address++;
 	else if (q->type != TYPE_SRV)
 		d->counts.other++;
-	if (!names_covers(d->names, name)) {
+	if (!z) {
 		*rcode = RCODE_NXDOMAIN;
 		return p;
 	}
 	if (q->type == TYPE_SRV && prefix_cut(&name, "_xmpp-server._tcp.") &&
-		names_covers(d->names, name)) {
+		names_below(z->suffix, name)) {
 		d->counts.srv++;
-		sender_note(d, name);
-		return srv_put(d, p);
+		return service_put(d, z, name, z->plain, z->direct, p);
 	}
-	if (q->type == TYPE_SRV && prefix_cut(&name, "_xmpps-server._tcp."))
+	if (q->type == TYPE_SRV && prefix_cut(&name, "_xmpps-server._tcp.")) {
 		d->counts.srvs++;
-	if (q->type == (v6 ? TYPE_AAAA : TYPE_A) && names_find(d->names, name, &index) == NAME_HOST)
-		return address_put(d, p);
+		return service_put(d, z, name, z->direct, z->plain, p);
+	}
+	if (q->type == (z->host.sa.ss_family == AF_INET6 ? TYPE_AAAA : TYPE_A) && is_host(z, name))
+		return address_put(z, p);
 	return p;
 }
 
@@ -262,12 +293,13 @@ static void dnsd_ready(struct source *source, uint32_t events)
 }
 
 bool dnsd_open(struct dnsd *d, struct loop *l, const struct names *names, struct address *listen,
-	const struct address *authority)
+	const struct dnsd_zone *zones, unsigned n_zones)
 {
 	memset(d, 0, sizeof(*d));
 	d->loop = l;
 	d->names = names;
-	d->authority = *authority;
+	memcpy(d->zones, zones, n_zones * sizeof(*zones));
+	d->n_zones = n_zones;
 	d->source.events = EPOLLIN;
 	d->source.ready = dnsd_ready;
 	d->source.fd = address_bind_udp(listen);
@@ -281,7 +313,7 @@ bool dnsd_open(struct dnsd *d, struct loop *l, const struct names *names, struct
 		errno = error;
 		return false;
 	}
-	d->asked = bench_alloc(names->n_pairs, 1);
+	d->asked = bench_alloc(names->n_outside, 1);
 	return true;
 }
 

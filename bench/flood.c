@@ -29,32 +29,41 @@ static bool address_matches(struct text tag, const char *attr, struct text domai
 	return (size_t)(end - p) == domain.len && strncasecmp(p, domain.p, domain.len) == 0;
 }
 
-static bool addresses_match(const struct names *n, uint32_t pair, struct text tag)
+static bool addresses_match(const struct flood *f, uint32_t pair, struct text tag)
 {
-	char name[NAMES_TEXT];
+	char from[NAMES_TEXT], to[NAMES_TEXT];
 
-	return address_matches(tag, " from=", names_pair(n, pair, name)) &&
-		address_matches(tag, " to=", names_target(n, pair));
+	return address_matches(tag, " from=", names_from(f->names, f->way, pair, from)) &&
+		address_matches(tag, " to=", names_to(f->names, f->way, pair, to));
 }
 
-/* Books one stanza: tag is what lies before its marker. */
-static void stanza_book(struct sink *k, const struct marker *m, struct text tag, bool whole,
-	uint64_t now)
+void flood_init(struct flood *f, const struct names *names, const struct shapes *shapes,
+	struct ledger *ledger, enum names_way way)
 {
-	enum arrival arrival = ledger_arrive(k->ledger, m->pair, m->number);
+	memset(f, 0, sizeof(*f));
+	f->names = names;
+	f->shapes = shapes;
+	f->ledger = ledger;
+	f->way = way;
+}
 
-	k->damaged += !whole;
+void flood_book(struct flood *f, const struct marker *m, struct text tag, bool whole, uint64_t now)
+{
+	enum arrival arrival = ledger_arrive(f->ledger, m->pair, m->number);
+
+	f->damaged += !whole;
+	f->last = now;
 	if (arrival == ARRIVAL_ALIEN || arrival == ARRIVAL_DUPLICATE)
 		return;
-	latency_add(&k->latency, now > m->time ? now - m->time : 0);
-	if (k->flows)
-		flows_arrive(k->flows, m->pair, m->time, now);
+	latency_add(&f->latency, now > m->time ? now - m->time : 0);
+	if (f->flows)
+		flows_arrive(f->flows, m->pair, m->time, now);
 	if ((m->number & ADDRESS_CHECK_MASK) == (m->pair & ADDRESS_CHECK_MASK) &&
-		!addresses_match(k->names, m->pair, tag))
-		k->misaddressed++;
+		!addresses_match(f, m->pair, tag))
+		f->misaddressed++;
 }
 
-size_t flood_scan(struct sink *k, char *buf, size_t len, uint64_t now)
+size_t flood_scan(struct flood *f, char *buf, size_t len, uint64_t now)
 {
 	char *done = buf, *p = done, *end = buf + len;
 
@@ -69,16 +78,15 @@ size_t flood_scan(struct sink *k, char *buf, size_t len, uint64_t now)
 			p++;
 			continue;
 		}
-		tail = &k->shapes->shape[m.shape].tail;
+		tail = &f->shapes->shape[m.shape].tail;
 		if ((size_t)(end - p) < SHAPES_MARKER + tail->len)
 			break;
 		whole = memcmp(p + SHAPES_MARKER, tail->p, tail->len) == 0;
-		stanza_book(k, &m, (struct text){ done, (size_t)(p - done) }, whole, now);
+		flood_book(f, &m, (struct text){ done, (size_t)(p - done) }, whole, now);
 		p += SHAPES_MARKER;
 		if (whole)
 			p += tail->len;
 		done = p;
-		k->last = now;
 	}
 	if ((size_t)(end - done) > STRAY)
 		done = end - 4096;

@@ -6,5 +6,5 @@ void flows_init(struct flows *f, const struct names *names, const struct pace *p
 	memset(f, 0, sizeof(*f));
 	f->names = names;
 	f->pace = pace;
-	f->backend = f->pair = FLOWS_NONE;
+	f->receiver = f->pair = FLOWS_NONE;
 }

@@ -25,7 +25,8 @@ struct flow {
 struct flows {
 	const struct names *names;
 	const struct pace *pace;
-	uint32_t backend, pair; /* those in trouble, or FLOWS_NONE */
+	uint32_t receiver,
+		pair; /* those in trouble, or FLOWS_NONE; receiver: backend or endpoint */
 	struct flow of[STAGES][FLOWS];
 };
 
@@ -35,7 +36,7 @@ void flows_init(struct flows *f, const struct names *names, const struct pace *p
 static inline struct flow *flows_of(struct flows *f, uint32_t pair, uint64_t time)
 {
 	bool troubled = pair == f->pair ||
-		(f->backend != FLOWS_NONE && names_backend(f->names, pair) == f->backend);
+		(f->receiver != FLOWS_NONE && names_receiver(f->names, pair) == f->receiver);
 
 	return &f->of[pace_stage(f->pace, time)][troubled ? FLOW_TROUBLED : FLOW_OTHERS];
 }

@@ -13,6 +13,7 @@ void ledger_free(struct ledger *l)
 	for (uint32_t i = 0; l->missing && i < l->n_pairs; i++)
 		free(l->missing[i].bits);
 	free(l->missing);
+	free(l->bounced);
 	free(l->pairs);
 	memset(l, 0, sizeof(*l));
 }
@@ -68,4 +69,35 @@ enum arrival ledger_odd(struct ledger *l, uint32_t pair, uint32_t number)
 	}
 	l->duplicated++;
 	return ARRIVAL_DUPLICATE;
+}
+
+void ledger_bounce(struct ledger *l, uint32_t pair)
+{
+	if (!l->bounced)
+		l->bounced = bench_alloc(l->n_pairs, sizeof(*l->bounced));
+	l->bounced[pair]++;
+	l->returned++;
+}
+
+static uint32_t pair_arrived(const struct ledger *l, uint32_t pair)
+{
+	const struct ledger_missing *m = l->missing ? &l->missing[pair] : NULL;
+	uint32_t missing = 0;
+
+	for (size_t i = 0; m && i < m->words; i++)
+		missing += (uint32_t)__builtin_popcountll(m->bits[i]);
+	return l->pairs[pair].next - missing;
+}
+
+uint64_t ledger_both(const struct ledger *l)
+{
+	uint64_t both = 0;
+
+	for (uint32_t i = 0; l->bounced && i < l->n_pairs; i++) {
+		uint32_t seen = pair_arrived(l, i) + l->bounced[i];
+
+		if (seen > l->pairs[i].sent)
+			both += seen - l->pairs[i].sent;
+	}
+	return both;
 }

@@ -8,6 +8,9 @@
  * that arrives again is *duplicated*; one that never was sent is *alien*. So
  *
  *   sent = arrived + lost,   arrived counts each stanza once, reordered or not.
+ *
+ * A stanza that came back as an error does not say which one of its pair it was, so bounces are
+ * counted by pair; where more arrived and came back than were sent, one did both.
  */
 #ifndef SLUICE_BENCH_LEDGER_H
 #define SLUICE_BENCH_LEDGER_H
@@ -37,7 +40,9 @@ struct ledger {
 	uint32_t n_pairs;
 	struct ledger_pair *pairs;
 	struct ledger_missing *missing; /* of each pair; NULL until the first gap */
+	uint32_t *bounced; /* of each pair; NULL until the first */
 	uint64_t sent, arrived, reordered, duplicated, alien;
+	uint64_t returned; /* sum of bounced */
 };
 
 void ledger_init(struct ledger *l, uint32_t pairs);
@@ -62,6 +67,12 @@ static inline enum arrival ledger_arrive(struct ledger *l, uint32_t pair, uint32
 	}
 	return ledger_odd(l, pair, number);
 }
+
+/* One of the pair's stanzas came back as an error. pair: below n_pairs. */
+void ledger_bounce(struct ledger *l, uint32_t pair);
+
+/* How many stanzas arrived and came back. */
+uint64_t ledger_both(const struct ledger *l);
 
 static inline uint64_t ledger_lost(const struct ledger *l)
 {

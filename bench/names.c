@@ -49,7 +49,10 @@ bool names_init(struct names *n, const char *suffix, uint32_t pairs, uint32_t pr
 	memcpy(n->suffix, suffix, n->suffix_len + 1);
 	n->n_pairs = pairs;
 	n->n_probes = probes;
-	n->n_targets = targets;
+	n->n_targets = n->n_hosted = targets;
+	n->n_outside = pairs;
+	n->n_endpoints = 1;
+	n->given = given != NULL;
 	n->n_streams = streams;
 	n->n_backends = 1;
 	n->targets = bench_alloc(targets, sizeof(*n->targets));
@@ -71,18 +74,22 @@ void names_free(struct names *n)
 	memset(n, 0, sizeof(*n));
 }
 
-bool names_covers(const struct names *n, struct text name)
+bool names_below(const char *suffix, struct text name)
 {
+	size_t len = strlen(suffix);
 	const char *tail;
 
 	if (name.len && name.p[name.len - 1] == '.')
 		name.len--;
-	if (name.len < n->suffix_len)
+	if (name.len < len)
 		return false;
-	tail = name.p + name.len - n->suffix_len;
-	if (strncasecmp(tail, n->suffix, n->suffix_len) != 0)
-		return false;
-	return name.len == n->suffix_len || tail[-1] == '.';
+	tail = name.p + name.len - len;
+	return strncasecmp(tail, suffix, len) == 0 && (name.len == len || tail[-1] == '.');
+}
+
+bool names_covers(const struct names *n, struct text name)
+{
+	return names_below(n->suffix, name);
 }
 
 enum name_kind names_find(const struct names *n, struct text name, uint32_t *index)
@@ -102,9 +109,74 @@ enum name_kind names_find(const struct names *n, struct text name, uint32_t *ind
 	if (i < 2 || i != label)
 		return NAME_OTHER;
 	*index = (uint32_t)value;
-	if ((name.p[0] | 0x20) == 'd' && value < n->n_pairs)
+	if ((name.p[0] | 0x20) == 'd' && value < n->n_outside)
 		return NAME_PAIR;
 	if ((name.p[0] | 0x20) == 'x' && value < n->n_probes)
 		return NAME_PROBE;
 	return NAME_OTHER;
+}
+
+struct text names_from(const struct names *n, enum names_way way, uint32_t pair, char *text)
+{
+	if (way == NAMES_OUT)
+		return names_target(n, pair);
+	return names_pair(n, names_outside_number(n, way, pair), text);
+}
+
+struct text names_to(const struct names *n, enum names_way way, uint32_t pair, char *text)
+{
+	if (way == NAMES_IN)
+		return names_target(n, pair);
+	return names_pair(n, names_outside_number(n, way, pair), text);
+}
+
+bool names_pair_of(const struct names *n, uint32_t hosted, uint32_t outside, uint32_t *pair)
+{
+	uint32_t m = n->n_targets, wide = n->n_outside;
+	uint64_t i;
+
+	if (hosted >= m || outside >= wide)
+		return false;
+	if (!n->outward)
+		i = (outside + wide - 1) % wide;
+	else if (m >= wide)
+		i = hosted + (uint64_t)m * ((outside + wide - hosted % wide) % wide);
+	else
+		i = outside + (uint64_t)wide * ((hosted + m - outside % m) % m);
+	if (i >= n->n_pairs || names_target_number(n, (uint32_t)i) != hosted)
+		return false;
+	*pair = (uint32_t)i;
+	return true;
+}
+
+static bool text_is(struct text a, struct text b)
+{
+	return a.len == b.len && strncasecmp(a.p, b.p, a.len) == 0;
+}
+
+bool names_find_hosted(const struct names *n, struct text name, uint32_t *number)
+{
+	uint64_t value = 0;
+
+	if (n->given) {
+		for (*number = 0; *number < n->n_hosted; ++*number) {
+			if (text_is(name, n->targets[*number]))
+				return true;
+		}
+		return false;
+	}
+	for (size_t i = 1; i < name.len && i < 8 && name.p[i] >= '0' && name.p[i] <= '9'; i++)
+		value = value * 10 + (uint64_t)(name.p[i] - '0');
+	*number = (uint32_t)value - 1;
+	return value && value <= n->n_hosted && text_is(name, n->targets[*number]);
+}
+
+struct text names_domain(const char *address)
+{
+	const char *end = strchrnul(address, '/');
+	const char *at = memchr(address, '@', (size_t)(end - address));
+
+	if (at)
+		address = at + 1;
+	return (struct text){ address, (size_t)(end - address) };
 }

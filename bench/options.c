@@ -37,14 +37,15 @@ static const struct option_row rows[] = {
 	{ NULL, "dns-listen", "ADDR:PORT", STRING, AT(dns_listen), 0, 0,
 		"where to answer its DNS questions (UDP)" },
 	{ NULL, "authority-listen", "ADDR:PORT", STRING, AT(authority_listen), 0, 0,
-		"where to be the authoritative server of all senders" },
+		"where to be the authoritative server of all senders, or the remote server" },
 	{ NULL, "pid", "PID[,PID]", STRING, AT(pids), 0, 0,
 		"its processes, for CPU time and memory (summed)" },
 	{ NULL, "direct", NULL, FLAG, AT(direct), 0, 1,
-		"no server: stanzas go straight to the sink; the bench's own ceiling" },
-	{ "Pairs", "pairs", "N", NUMBER, AT(pairs), 1, 10000000, "sender domains d<i>.SUFFIX" },
+		"no server: stanzas go straight to those who count them; the bench's own ceiling" },
+	{ "Pairs", "pairs", "N", NUMBER, AT(pairs), 0, 10000000,
+		"sender domains d<i>.SUFFIX; 0: 10000; outward see --remotes" },
 	{ NULL, "targets", "M", NUMBER, AT(targets), 1, 100000,
-		"hosted domains, the senders spread over them" },
+		"hosted domains, the senders spread over them; outward they are the senders" },
 	{ NULL, "backends", "B", NUMBER, AT(backends), 1, OPTIONS_BACKENDS,
 		"components, the targets spread over them (only with --router)" },
 	{ NULL, "by-stream", NULL, FLAG, AT(by_stream), 0, 1,
@@ -52,7 +53,7 @@ static const struct option_row rows[] = {
 	{ NULL, "streams", "S", NUMBER, AT(streams), 1, 10000,
 		"streams, the pairs spread over them" },
 	{ NULL, "window", "W", NUMBER, AT(window), 0, 1000000,
-		"most unanswered db:result per stream; 0: all in one burst" },
+		"most unanswered db:result per stream; 0: all in one burst; outward see --remotes" },
 	{ NULL, "suffix", "DOMAIN", STRING, AT(suffix), 0, 0, "domain of the senders" },
 	{ NULL, "target-suffix", "DOMAIN", STRING, AT(target_suffix), 0, 0,
 		"domain of several targets h1.DOMAIN, ...; a single one is hosted.DOMAIN" },
@@ -62,8 +63,25 @@ static const struct option_row rows[] = {
 		"of a whole message, within 2; the body fills it" },
 	{ NULL, "rate", "R", NUMBER, AT(rate), 0, 100000000,
 		"messages per second; latency is measured only so; 0: as fast as the server takes them" },
+	{ NULL, "in-flight", "N", NUMBER, AT(in_flight), 0, 100000000,
+		"most that have neither arrived nor come back to a component; 0: as many as are taken" },
 	{ NULL, "invalid", "K", NUMBER, AT(invalid), 0, 100000,
-		"in the middle assert K more domains with keys that are called invalid" },
+		"in the middle assert K more domains with keys that are called invalid; outward: one"
+		" stanza of each of K more hosted domains" },
+	{ "Outward: the components send, to remote domains", "remotes", "N", NUMBER, AT(remotes), 0,
+		1000000,
+		"remote domains d<i>.SUFFIX. Pairs: each hosted one with each of them, or --pairs."
+		" First one stanza for each, --window (0: 1000) on their way" },
+	{ NULL, "endpoints", "S", NUMBER, AT(endpoints), 1, 1000,
+		"remote servers, the remote domains spread over them" },
+	{ NULL, "believe", NULL, FLAG, AT(believe), 0, 1,
+		"they believe every key at once; else the router is asked, on one stream" },
+	{ NULL, "out-streams", "N", NUMBER, AT(out_streams), 0, 1000000,
+		"fail if more streams to a remote server have had pairs; 0: any number" },
+	{ NULL, "throttle", "BYTES", NUMBER, AT(throttle), 0, 1000000000,
+		"a second that a remote server reads of each connection; 0: all it gets" },
+	{ NULL, "relay", NULL, FLAG, AT(relay), 0, 1,
+		"both ways: inward, and the components send each stanza on, from d<i> to d<i+1>" },
 	{ "Trouble in the middle third of the stanzas' time (only with --router and --rate)",
 		"stall", NULL, FLAG, AT(stall), 0, 1, "the last backend reads nothing" },
 	{ NULL, "vanish", NULL, FLAG, AT(vanish), 0, 1,
@@ -74,6 +92,8 @@ static const struct option_row rows[] = {
 		"N more pairs are asserted on the same streams" },
 	{ NULL, "overload", "F", NUMBER, AT(overload), 1, 100,
 		"F times the rate; what does not get out then is dropped" },
+	{ NULL, "outage", NULL, FLAG, AT(outage), 0, 1,
+		"outward: the last remote server resets all and is away; at the end it is back" },
 	{ "Other trouble (likewise)", "backend-rate", "R", NUMBER, AT(backend_rate), 0, 100000000,
 		"messages a second that the backends read, together; 0: all they get" },
 	{ NULL, "churn", "R", NUMBER, AT(churn), 0, 1000,
@@ -81,7 +101,8 @@ static const struct option_row rows[] = {
 	{ NULL, "growth", "MIB", NUMBER, AT(growth), 0, 1000000,
 		"fail if resident memory after the pairs grows by more; 0: any" },
 	{ "TLS 1.3 (only with --router; certificates are made for the run)", "tls",
-		"off|starttls|direct", STRING, AT(tls_text), 0, 0, "of the streams to the router" },
+		"off|starttls|direct", STRING, AT(tls_text), 0, 0,
+		"of the streams to the router, and outward of those to the remote servers" },
 	{ NULL, "client-cert", NULL, FLAG, AT(client_cert), 0, 1,
 		"the streams prove all senders by one certificate, for *.SUFFIX" },
 	{ NULL, "storm", "N", NUMBER, AT(storm), 0, 100000000,
@@ -107,9 +128,9 @@ static const struct option_row rows[] = {
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
 static const struct options defaults = {
-	.pairs = 10000,
 	.workers = 1,
 	.targets = 1,
+	.endpoints = 1,
 	.backends = 1,
 	.streams = 1,
 	.overload = 1,
@@ -140,10 +161,11 @@ static void help_print(void)
 	     "       sluice-bench --s2s ADDR:PORT --component ADDR:PORT --component-name NAME\n"
 	     "           --component-secret S --dns-listen ADDR:PORT --authority-listen ADDR:PORT\n"
 	     "           [--pid PID] [option...]\n"
-	     "       sluice-bench --direct [option...]\n\n"
+	     "       sluice-bench --direct [option...]\n"
+	     "       any of these with --remotes N: outward; the first with --relay: both ways\n\n"
 	     "Plays the originating server, the authoritative server with its DNS, and the\n"
-	     "backend of an XMPP server, and checks that every stanza arrives once and in\n"
-	     "order. Exit code 0: all that was asked for was verified; 1: not; 2: bad usage.");
+	     "backend of an XMPP server, outward the remote servers too, and checks that every\n"
+	     "stanza arrives once and in order. Exit code 0: all that was asked for was verified; 1: not; 2: bad usage.");
 	for (size_t i = 0; i < N_ROWS; i++) {
 		const struct option_row *row = &rows[i];
 		char left[64];
@@ -263,8 +285,6 @@ static bool trouble_check(struct options *o)
 	bool any = options_staged(o) || options_lossy(o) || o->churn;
 	const char *fault = NULL;
 
-	if (o->targets < o->backends)
-		o->targets = o->backends;
 	if ((any || o->against || o->backends > 1 || o->workers > 1 || o->growth) && !o->router)
 		fault = "--workers, --against, --backends, --growth and all trouble need --router";
 	else if (any && (!o->rate || !o->stanzas))
@@ -286,6 +306,49 @@ static bool trouble_check(struct options *o)
 	return !fault;
 }
 
+/* How many pairs there are; false when there cannot be so many. */
+static bool pairs_choose(struct options *o)
+{
+	uint64_t most = o->remotes ? o->targets * o->remotes : UINT64_MAX;
+
+	if (!o->pairs)
+		o->pairs = o->remotes ? most : 10000;
+	return o->pairs <= most && o->pairs <= OPTIONS_PAIRS;
+}
+
+static bool outward_check(struct options *o)
+{
+	bool inward = o->stall || o->vanish || o->noise || o->late_pairs || o->overload > 1 ||
+		o->backend_rate || o->churn || o->by_stream || o->client_cert || o->storm;
+	const char *fault = NULL;
+
+	if (!options_out(o) &&
+		(o->endpoints > 1 || o->believe || o->out_streams || o->throttle || o->outage))
+		fault = "--endpoints, --believe, --out-streams, --throttle and --outage are about remote servers: see --remotes";
+	else if (o->remotes && o->relay)
+		fault = "--remotes and --relay are two runs";
+	else if (options_out(o) && inward)
+		fault = "--remotes and --relay go with no trouble but --outage, --throttle and"
+			" --invalid, and with neither --by-stream, --client-cert nor --storm";
+	else if (o->relay && (!o->router || o->invalid || o->outage || o->throttle))
+		fault = "--relay needs --router, and no trouble";
+	else if (o->in_flight && (options_lossy(o) || o->overload > 1 || o->churn) && !o->remotes)
+		fault = "--in-flight would wait for stanzas that come back to their senders";
+	else if (o->remotes && o->streams > 1)
+		fault = "--streams are those that come in";
+	else if (o->remotes && o->endpoints > o->remotes)
+		fault = "more --endpoints than --remotes";
+	else if (options_out(o) && o->s2s && o->endpoints > 1)
+		fault = "--endpoints needs --router: there is one --authority-listen";
+	else if (o->remotes && o->invalid && (!o->router || o->component_names.n))
+		fault = "--invalid with --remotes needs --router, and no --component-name";
+	else if (o->throttle && !o->router)
+		fault = "--throttle needs --router";
+	if (fault)
+		fprintf(stderr, "sluice-bench: %s\n", fault);
+	return !fault;
+}
+
 static bool options_check(struct options *o)
 {
 	int ways = (o->router != NULL) + (o->s2s != NULL) + (o->direct != 0);
@@ -295,18 +358,24 @@ static bool options_check(struct options *o)
 			stderr);
 		return false;
 	}
-	if (o->streams > o->pairs) {
-		fputs("sluice-bench: more --streams than --pairs\n", stderr);
-		return false;
-	}
 	if (o->invalid && o->direct) {
 		fputs("sluice-bench: --invalid needs a server\n", stderr);
 		return false;
 	}
-	if (!tls_check(o) || !trouble_check(o))
-		return false;
+	if (o->targets < o->backends)
+		o->targets = o->backends;
 	if (o->component_names.n > 1)
 		o->targets = o->component_names.n;
+	if (!pairs_choose(o)) {
+		fputs("sluice-bench: more --pairs than there can be\n", stderr);
+		return false;
+	}
+	if (o->streams > o->pairs) {
+		fputs("sluice-bench: more --streams than --pairs\n", stderr);
+		return false;
+	}
+	if (!outward_check(o) || !tls_check(o) || !trouble_check(o))
+		return false;
 	if (!o->s2s)
 		return true;
 	if (!o->component_names.n || !o->secret) {

@@ -30,10 +30,13 @@ struct options {
 	/* What is sent. */
 	uint64_t pairs, targets, backends, by_stream, streams, window;
 	uint64_t stanzas, size, rate, invalid;
+	/* Outward: remotes is not 0. Both ways: relay. */
+	uint64_t remotes, endpoints, believe, in_flight, relay, out_streams;
 	const char *suffix, *target_suffix;
 	/* What is the matter. */
 	uint64_t stall, vanish, noise, late_pairs, overload; /* in the middle third */
 	uint64_t backend_rate, churn, growth;
+	uint64_t outage, throttle;
 	/* TLS. */
 	const char *tls_text;
 	enum options_tls tls;
@@ -52,13 +55,19 @@ uint64_t options_pairs(const struct options *o);
 /* Whether something is the matter in the middle third, so that there is one. */
 static inline bool options_staged(const struct options *o)
 {
-	return o->stall || o->vanish || o->noise || o->late_pairs || o->overload > 1;
+	return o->stall || o->vanish || o->noise || o->late_pairs || o->overload > 1 || o->outage;
 }
 
 /* Whether stanzas may fail to arrive; then the router's own counters have to say which. */
 static inline bool options_lossy(const struct options *o)
 {
-	return o->stall || o->vanish || o->backend_rate;
+	return o->stall || o->vanish || o->backend_rate || o->outage || o->throttle;
+}
+
+/* Whether there are remote servers, and components that send to them. */
+static inline bool options_out(const struct options *o)
+{
+	return o->remotes || o->relay;
 }
 
 /*

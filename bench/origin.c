@@ -5,15 +5,14 @@
 
 #define FILLS_PER_TURN 4
 
-void origin_init(struct origin *o, struct loop *l, const struct names *names, struct shapes *shapes,
-	struct keys *keys, struct ledger *ledger, uint32_t first, uint32_t late)
+void origin_init(struct origin *o, struct loop *l, const struct names *names, struct keys *keys,
+	struct feed *feed, uint32_t first, uint32_t late)
 {
 	memset(o, 0, sizeof(*o));
 	o->loop = l;
 	o->names = names;
-	o->shapes = shapes;
 	o->keys = keys;
-	o->ledger = ledger;
+	o->feed = feed;
 	o->timer.fd = -1;
 	o->n_first = first;
 	o->n_late = late;
@@ -24,15 +23,11 @@ void origin_init(struct origin *o, struct loop *l, const struct names *names, st
 
 void origin_free(struct origin *o)
 {
-	if (o->timer.fd >= 0) {
-		loop_remove(o->loop, &o->timer);
-		close(o->timer.fd);
-		o->timer.fd = -1;
-	}
+	feed_timer_end(o->loop, &o->timer);
 	for (uint32_t i = 0; i < o->n_streams; i++) {
 		wire_close(&o->streams[i].wire);
 		reader_free(o->streams[i].reader);
-		free(o->streams[i].valid);
+		free(o->streams[i].share.pairs);
 	}
 	free(o->streams);
 	free(o->pairs);
@@ -195,6 +190,7 @@ static void streams_make(struct origin *o, const struct address *server)
 		struct origin_stream *s = &o->streams[i];
 
 		s->origin = o;
+		s->share.feed = o->feed;
 		s->index = i;
 		s->wire.source.fd = -1;
 		s->own = (struct range){ i, o->n_streams, o->n_first };
@@ -216,9 +212,13 @@ bool origin_open_direct(struct origin *o, const struct address *sink)
 {
 	streams_make(o, sink);
 	for (uint32_t i = 0; i < o->n_streams; i++) {
-		if (!stream_connect(&o->streams[i]))
+		struct origin_stream *s = &o->streams[i];
+
+		if (!stream_connect(s))
 			return false;
-		stream_set_ready(&o->streams[i]);
+		stream_set_ready(s);
+		/* Nobody is there to answer. */
+		s->own_asked = range_count(s->own);
 	}
 	memset(o->pairs, PAIR_VALID, o->names->n_pairs);
 	o->counts.pairs[WAVE_FIRST].valid = o->n_first;

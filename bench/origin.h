@@ -18,13 +18,8 @@
 #define SLUICE_BENCH_ORIGIN_H
 
 #include "bench/address.h"
-#include "bench/flows.h"
+#include "bench/feed.h"
 #include "bench/keys.h"
-#include "bench/ledger.h"
-#include "bench/loop.h"
-#include "bench/names.h"
-#include "bench/pace.h"
-#include "bench/shapes.h"
 #include "bench/tally.h"
 
 #define ORIGIN_PENDING 65536
@@ -51,8 +46,7 @@ struct origin_counts {
 	uint64_t probes_asked, probes_answered;
 	struct tally probes; /* "valid", "invalid" or the error's condition */
 	uint64_t unexpected; /* answers that nobody asked for */
-	uint64_t stanzas, bytes; /* written into the streams' buffers */
-	uint64_t noise; /* of the stanzas, those beyond the rate */
+	uint64_t noise; /* of the feed's stanzas, those beyond the rate */
 	uint64_t withheld; /* not sent: due while the stream was away, or in an overload */
 	uint64_t reopened; /* streams */
 };
@@ -63,14 +57,11 @@ struct secure;
 struct origin {
 	struct loop *loop;
 	const struct names *names;
-	struct shapes *shapes;
 	struct keys *keys;
-	struct ledger *ledger;
+	struct feed *feed;
 	struct secure *secure; /* set after origin_init; NULL: in the clear */
-	struct flows *flows; /* likewise; NULL: no books by stage */
 	struct address server;
 	struct source timer; /* only with a rate */
-	struct pace pace;
 	enum origin_phase phase;
 	struct origin_stream *streams;
 	uint32_t n_streams, n_ready, n_closed;
@@ -91,8 +82,8 @@ struct origin {
 };
 
 /* All that is passed must outlive it. late: how many of the names' pairs are, behind `first`. */
-void origin_init(struct origin *o, struct loop *l, const struct names *names, struct shapes *shapes,
-	struct keys *keys, struct ledger *ledger, uint32_t first, uint32_t late);
+void origin_init(struct origin *o, struct loop *l, const struct names *names, struct keys *keys,
+	struct feed *feed, uint32_t first, uint32_t late);
 void origin_free(struct origin *o);
 
 /* Opens names->n_streams streams. false with errno set. */
@@ -108,12 +99,15 @@ void origin_assert(struct origin *o, uint32_t window);
 bool origin_settled(const struct origin *o);
 
 /*
- * Sends stanzas round robin over the valid first pairs by o->pace, which the caller has begun;
+ * Sends stanzas round robin over the valid first pairs by the feed's pace, which the caller has begun;
  * half-way through its share the first stream asserts names->n_probes probes with
  * false keys. churn: streams a second that end in order and are opened anew with pairs
  * of their own, as long as there are numbers for them. false with errno set.
  */
 bool origin_send(struct origin *o, uint32_t churn);
+
+/* Once a turn of the loop: what has arrived may have made room in the feed's window. */
+void origin_turn(struct origin *o);
 
 /* Whether all of that has been handed to the kernel, and every probe and late pair was answered. */
 bool origin_sent(const struct origin *o);

@@ -4,8 +4,8 @@
 /* Not while the stream has something to ask, and not when its work is nearly done. */
 static bool may_leave(const struct origin_stream *s)
 {
-	return s->state == STREAM_READY && s->n_valid && !s->unanswered && !pairs_wanted(s) &&
-		!probes_wanted(s) && s->slot < s->quota;
+	return s->state == STREAM_READY && s->share.n_pairs && !s->unanswered && !pairs_wanted(s) &&
+		!probes_wanted(s) && s->share.slot < s->share.quota;
 }
 
 /* As RFC 6120 section 4.4 wants it: we end our stream, and the server then ends its own. */
@@ -13,7 +13,7 @@ static void stream_leave(struct origin_stream *s)
 {
 	wire_printf(&s->wire, "</stream:stream>");
 	s->state = STREAM_LEAVING;
-	s->n_valid = 0;
+	s->share.n_pairs = 0;
 	s->origin->n_ready--;
 	stream_pump(s);
 }
@@ -46,7 +46,7 @@ void churn_answered(struct origin_stream *s)
 {
 	const struct origin *o = s->origin;
 
-	if (o->phase != ORIGIN_STANZAS || s->n_valid || s->unanswered ||
+	if (o->phase != ORIGIN_STANZAS || s->share.n_pairs || s->unanswered ||
 		s->own_asked < range_count(s->own))
 		return;
 	pairs_collect(s);

@@ -32,12 +32,7 @@ struct origin_stream {
 	uint32_t own_asked, late_asked; /* how many of them were asserted */
 	uint32_t unanswered;
 	uint32_t next_probe;
-	uint32_t *valid; /* its valid pairs, while stanzas are sent */
-	uint32_t n_valid, turn;
-	double share; /* of all stanzas */
-	double phase; /* of a stanza, that it is later than the first stream's: 0 to 1 */
-	uint64_t quota; /* of stanzas, in all */
-	uint64_t slot; /* of them, those that were sent or withheld */
+	struct share share; /* of the stanzas: its valid pairs, while they are sent */
 	char error[ORIGIN_REASON]; /* condition of a stream error */
 	bool over;
 };

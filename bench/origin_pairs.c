@@ -68,7 +68,7 @@ bool probes_wanted(const struct origin_stream *s)
 {
 	const struct origin *o = s->origin;
 
-	return o->phase == ORIGIN_STANZAS && !s->index && s->slot >= s->quota / 2 &&
+	return o->phase == ORIGIN_STANZAS && !s->index && s->share.slot >= s->share.quota / 2 &&
 		s->next_probe < o->names->n_probes;
 }
 
@@ -163,12 +163,12 @@ void pairs_collect(struct origin_stream *s)
 {
 	uint32_t count = range_count(s->own);
 
-	free(s->valid);
-	s->valid = bench_alloc(count, sizeof(*s->valid));
-	s->n_valid = s->turn = 0;
+	free(s->share.pairs);
+	s->share.pairs = bench_alloc(count, sizeof(*s->share.pairs));
+	s->share.n_pairs = s->share.turn = 0;
 	for (uint32_t k = 0; k < count && s->state == STREAM_READY; k++) {
 		if (s->origin->pairs[range_at(s->own, k)] == PAIR_VALID)
-			s->valid[s->n_valid++] = range_at(s->own, k);
+			s->share.pairs[s->share.n_pairs++] = range_at(s->own, k);
 	}
 }
 

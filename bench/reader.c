@@ -9,6 +9,7 @@ struct reader {
 	void *owner;
 	unsigned depth;
 	bool broken;
+	bool between; /* nothing at depth 1 has begun that has not ended */
 	size_t text_len;
 	struct reader_element e;
 };
@@ -85,6 +86,7 @@ static void sax_start(void *ctx, const xmlChar *name, const xmlChar *prefix, con
 	}
 	if (r->depth++ == 0) {
 		e->text[0] = '\0';
+		r->between = true;
 		r->calls->header(r->owner, e);
 	}
 }
@@ -119,6 +121,7 @@ static void sax_end(void *ctx, const xmlChar *name, const xmlChar *prefix, const
 
 	(void)name, (void)prefix, (void)uri;
 	r->depth--;
+	r->between = r->depth == 1;
 	if (r->depth == 1) {
 		text_trim(r);
 		r->calls->element(r->owner, &r->e);
@@ -168,6 +171,8 @@ void reader_free(struct reader *r)
 
 bool reader_feed(struct reader *r, const char *p, size_t len)
 {
+	for (size_t i = 0; r->between && i < len; i++)
+		r->between = memchr(" \t\r\n", p[i], 4) != NULL;
 	while (len && !r->broken) {
 		int n = len > 1 << 20 ? 1 << 20 : (int)len;
 
@@ -177,6 +182,11 @@ bool reader_feed(struct reader *r, const char *p, size_t len)
 		len -= (size_t)n;
 	}
 	return !r->broken;
+}
+
+bool reader_is_between(const struct reader *r)
+{
+	return r->between;
 }
 
 bool reader_has(const struct reader_element *e, const char *name)

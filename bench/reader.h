@@ -55,6 +55,12 @@ void reader_free(struct reader *r);
 /* false when the bytes so far are not well-formed; then nothing more is read. */
 bool reader_feed(struct reader *r, const char *p, size_t len);
 
+/*
+ * Whether the header was read, and of every element that began the end too. Only right when what was
+ * fed last ended behind a '>', or is white space.
+ */
+bool reader_is_between(const struct reader *r);
+
 /* Whether an element of this local name is anywhere inside. */
 bool reader_has(const struct reader_element *e, const char *name);
 

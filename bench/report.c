@@ -101,21 +101,60 @@ static void words_pairs(FILE *f, const struct options *o, const struct result *r
 		o->client_cert ? "proven by one certificate" : "verified",
 		(unsigned long long)o->streams, plural((double)o->streams),
 		o->tls ? " with TLS 1.3" : "", words_workers(o, workers));
-	fprintf(f,
-		"; %.0f SRV question%s answered (_xmpp-server), %.0f connection%s to the"
-		" authoritative server\n",
-		r->dns_srv, plural(r->dns_srv), r->authority_connections,
-		plural(r->authority_connections));
+	fprintf(f, "; %.0f SRV question%s answered (_xmpp-server)", r->dns_srv, plural(r->dns_srv));
+	if (!isnan(r->authority_connections))
+		fprintf(f, ", %.0f connection%s to the authoritative server",
+			r->authority_connections, plural(r->authority_connections));
+	fputc('\n', f);
 }
 
-static void words_stanzas(FILE *f, const struct result *r)
+static void words_outward(FILE *f, const struct options *o, const struct result *r)
 {
+	char workers[32];
+
+	if (isnan(r->out_pairs) || isnan(r->remote_carried))
+		return;
+	fprintf(f, "%.0f pair%s outward to %llu remote server%s%s%s: %.0f connection%s accepted,",
+		r->out_pairs, plural(r->out_pairs), (unsigned long long)o->endpoints,
+		plural((double)o->endpoints), o->tls ? " with TLS 1.3" : "",
+		words_workers(o, workers), r->remote_connections, plural(r->remote_connections));
+	fprintf(f, " %.0f stream%s had pairs, one of them %.0f; keys %s\n", r->remote_carried,
+		plural(r->remote_carried), r->remote_most,
+		o->believe ? "believed" : "verified by the server");
+	if (!isnan(r->refused_sent))
+		fprintf(f, "%.0f stanza%s of pairs that are called invalid: %.0f came back\n",
+			r->refused_sent, plural(r->refused_sent), r->refused_returned);
+	if (!isnan(r->outage_heard))
+		fprintf(f, "Away for %.3f s; %.1f ms after the return a stanza arrived\n",
+			r->outage_time, r->outage_heard);
+}
+
+/* sent = arrived + came back + what is in doubt. */
+static void words_returned(FILE *f, const struct result *r)
+{
+	fprintf(f, "%.0f stanzas: %.0f arrived, %.0f came back to the components", r->stanzas_sent,
+		r->stanzas_arrived, r->stanzas_bounced);
+	if (!isnan(r->in_doubt))
+		fprintf(f, "; the router says: %.0f in doubt", r->in_doubt);
+	if (r->undeliverable > 0)
+		fprintf(f, ", %.0f errors could not be sent to the components", r->undeliverable);
+	if (r->stanzas_unknown > 0)
+		fprintf(f, "; %.0f more were in the buffers of connections that ended",
+			r->stanzas_unknown);
+	fputs("; none twice or out of order\n", f);
+}
+
+static void words_stanzas(FILE *f, const struct options *o, const struct result *r)
+{
+	bool lossy = o->remotes && options_lossy(o) && r->stanzas_bounced > 0;
 	double odd = r->stanzas_lost + r->stanzas_duplicated + r->stanzas_reordered +
 		r->stanzas_damaged + r->stanzas_misaddressed + r->stanzas_alien;
 
 	if (isnan(r->stanzas_sent) || !(r->stanzas_sent > 0))
 		return;
-	if (odd == 0)
+	if (lossy && odd == r->stanzas_lost)
+		words_returned(f, r);
+	else if (odd == 0)
 		fprintf(f, "%.0f stanza%s: each arrived once and in order\n", r->stanzas_sent,
 			plural(r->stanzas_sent));
 	else
@@ -128,9 +167,9 @@ static void words_stanzas(FILE *f, const struct result *r)
 }
 
 /* Where they went that did not arrive, if the router has said so. */
-static void words_accounts(FILE *f, const struct result *r)
+static void words_accounts(FILE *f, const struct options *o, const struct result *r)
 {
-	if (isnan(r->accepted) || !(r->stanzas_lost > 0))
+	if (isnan(r->accepted) || !(r->stanzas_lost > 0) || o->remotes)
 		return;
 	fprintf(f, "The router says: %.0f accepted, %.0f answered with errors, %.0f in doubt",
 		r->accepted, r->returned, r->in_doubt);
@@ -174,8 +213,9 @@ void report_people(FILE *f, const struct options *o, const struct result *result
 		if (runs > 1)
 			fprintf(f, "\nRun %u of %u:\n", i + 1, runs);
 		words_pairs(f, o, r);
-		words_stanzas(f, r);
-		words_accounts(f, r);
+		words_outward(f, o, r);
+		words_stanzas(f, o, r);
+		words_accounts(f, o, r);
 		words_probes(f, r);
 		for (unsigned k = 0; k < r->n_failures; k++)
 			fprintf(f, "FAILED: %s\n", r->failures[k]);
@@ -257,6 +297,12 @@ static void json_options(FILE *f, const struct options *o)
 	fprintf(f, ",\"client_cert\":%s,\"resume\":%s,\"storm\":%llu,\"storm_rate\":%llu",
 		o->client_cert ? "true" : "false", o->resume ? "true" : "false",
 		(unsigned long long)o->storm, (unsigned long long)o->storm_rate);
+	fprintf(f, ",\"remotes\":%llu,\"endpoints\":%llu,\"believe\":%s,\"relay\":%s",
+		(unsigned long long)o->remotes, (unsigned long long)o->endpoints,
+		o->believe ? "true" : "false", o->relay ? "true" : "false");
+	fprintf(f, ",\"in_flight\":%llu,\"throttle\":%llu,\"outage\":%s",
+		(unsigned long long)o->in_flight, (unsigned long long)o->throttle,
+		o->outage ? "true" : "false");
 	fprintf(f, ",\"repeat\":%llu,\"seed\":%llu}", (unsigned long long)o->repeat,
 		(unsigned long long)o->seed);
 }

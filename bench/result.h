@@ -39,6 +39,24 @@
 	F(dns_srvs, "", 0, "SRV questions, _xmpps-server")                                         \
 	F(dns_address, "", 0, "address questions")                                                 \
 	F(dns_senders, "", 0, "different senders looked up")                                       \
+	F(out_pairs, "", 0, "pairs outward")                                                       \
+	F(out_time, "s", 3, "until the first stanza of each has arrived, cold")                    \
+	F(out_rate, "1/s", 0, "pairs outward per second")                                          \
+	F(out_cpu, "s", 3, "CPU time of the server for them")                                      \
+	F(out_per_cpu, "1/s", 0, "pairs outward per CPU-second of the server")                     \
+	F(out_memory_per_pair, "B", 0, "memory growth per pair outward")                           \
+	F(remote_connections, "", 0, "connections to the remote servers")                          \
+	F(remote_secured, "", 0, "  with TLS")                                                     \
+	F(remote_ended, "", 0, "  that the server has ended")                                      \
+	F(remote_carried, "", 0, "  streams that had pairs")                                       \
+	F(remote_most, "", 0, "  pairs of the stream that had most")                               \
+	F(remote_asserted, "", 0, "db:result that the remote servers got")                         \
+	F(remote_valid, "", 0, "  answered valid")                                                 \
+	F(remote_invalid, "", 0, "  answered invalid")                                             \
+	F(remote_failed, "", 0, "  answered with an error")                                        \
+	F(key_streams, "", 0, "streams to have keys verified by the server")                       \
+	F(key_valid, "", 0, "  keys that it called valid")                                         \
+	F(key_invalid, "", 0, "  invalid, or an error")                                            \
 	F(storm_opened, "", 0, "storm: streams opened")                                            \
 	F(storm_failed, "", 0, "  failed")                                                         \
 	F(storm_resumed, "", 0, "  with a resumed session")                                        \
@@ -61,6 +79,7 @@
 	F(stanzas_mb, "MB/s", 1, "payload")                                                        \
 	F(stanzas_cpu, "s", 3, "CPU time of the server for them")                                  \
 	F(stanzas_per_cpu, "1/s", 0, "stanzas per CPU-second of the server")                       \
+	F(routed_per_cpu, "1/s", 0, "  each routed twice: per CPU-second of the server")           \
 	F(stanzas_withheld, "", 0, "not sent: overload, or the stream was away")                   \
 	F(stanzas_noise, "", 0, "of the stanzas, noise")                                           \
 	RESULT_FLOW(F, before, "others, first third")                                              \
@@ -70,6 +89,8 @@
 	RESULT_FLOW(F, troubled_middle, "in trouble, middle third")                                \
 	RESULT_FLOW(F, troubled_after, "in trouble, last third")                                   \
 	F(recovery, "ms", 1, "until the last of the middle third arrived, after it")               \
+	F(outage_time, "s", 3, "the last remote server was away")                                  \
+	F(outage_heard, "ms", 1, "  from its return until a stanza arrived there")                 \
 	F(late_asked, "", 0, "late pairs asserted")                                                \
 	F(late_valid, "", 0, "  answered valid")                                                   \
 	F(late_time, "s", 3, "  time for all of them")                                             \
@@ -80,6 +101,7 @@
 	F(churn_pairs, "", 0, "  their pairs, answered valid")                                     \
 	F(accepted, "", 0, "the router says: stanzas accepted")                                    \
 	F(returned, "", 0, "  errors made for them, or not wanted")                                \
+	F(undeliverable, "", 0, "  errors for components that could not be sent to them")          \
 	F(parked, "", 0, "  parked for a while")                                                   \
 	F(in_doubt, "", 0, "  in doubt")                                                           \
 	F(stanzas_unknown, "", 0, "lost, and the router does not know")                            \
@@ -98,6 +120,8 @@
 	F(probes_invalid, "", 0, "  answered invalid")                                             \
 	F(probes_other, "", 0, "  answered otherwise")                                             \
 	F(probes_silent, "", 0, "  without an answer")                                             \
+	F(refused_sent, "", 0, "stanzas of pairs outward that are called invalid")                 \
+	F(refused_returned, "", 0, "  came back")                                                  \
 	F(streams_closed, "", 0, "streams that the server closed")
 
 #define RESULT_FAILURES 24

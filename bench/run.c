@@ -13,6 +13,8 @@ volatile sig_atomic_t run_stopped;
 static void run_init(struct run *run, const struct options *o, unsigned number, struct result *r)
 {
 	const char *const *given = o->component_names.n ? o->component_names.item : NULL;
+	/* Outward those whose keys are called invalid are hosted domains. */
+	uint64_t probes = o->remotes ? 0 : o->invalid, extra = o->remotes ? o->invalid : 0;
 	char hosted[NAMES_MAX + 8], suffix[NAMES_MAX + 1];
 	const char *one = hosted;
 
@@ -27,20 +29,31 @@ static void run_init(struct run *run, const struct options *o, unsigned number, 
 		snprintf(suffix, sizeof(suffix), "r%u.%.200s", number, o->suffix);
 	else
 		snprintf(suffix, sizeof(suffix), "%.200s", o->suffix);
-	if (!given && o->targets == 1)
+	if (!given && o->targets == 1 && !o->remotes)
 		given = &one;
 	if (given && o->component_names.n && o->targets != o->component_names.n)
 		given = NULL;
-	if (!names_init(&run->names, suffix, (uint32_t)options_pairs(o), (uint32_t)o->invalid,
-		    given, o->target_suffix, (uint32_t)o->targets, (uint32_t)o->streams))
+	if (!names_init(&run->names, suffix, (uint32_t)options_pairs(o), (uint32_t)probes, given,
+		    o->target_suffix, (uint32_t)(o->targets + extra), (uint32_t)o->streams))
 		result_fail(r, "a domain name would be too long");
 	run->names.n_backends = (uint32_t)o->backends;
 	run->names.by_stream = o->by_stream;
+	run->names.n_targets = (uint32_t)o->targets;
+	run->names.n_endpoints = (uint32_t)o->endpoints;
+	run->names.outward = o->remotes;
+	if (o->remotes)
+		run->names.n_outside = (uint32_t)o->remotes;
 	shapes_init(&run->shapes, o->size, o->seed);
 	run->keys = keys_new();
 	ledger_init(&run->ledger, 1);
-	sink_init(&run->sink, &run->loop, &run->names, &run->shapes, &run->ledger);
-	origin_init(&run->origin, &run->loop, &run->names, &run->shapes, run->keys, &run->ledger,
+	feed_init(&run->feed, &run->names, &run->shapes, &run->ledger,
+		o->remotes ? NAMES_OUT : NAMES_IN);
+	feed_init(&run->onward, &run->names, &run->shapes, &run->ledger, NAMES_OUT);
+	flood_init(&run->flood, &run->names, &run->shapes, &run->ledger,
+		options_out(o) ? NAMES_OUT : NAMES_IN);
+	sink_init(&run->sink, &run->loop, &run->flood);
+	speaker_init(&run->speaker, &run->loop, &run->names, o->relay ? &run->onward : &run->feed);
+	origin_init(&run->origin, &run->loop, &run->names, run->keys, &run->feed,
 		(uint32_t)o->pairs, (uint32_t)o->late_pairs);
 	if (!loop_init(&run->loop))
 		result_fail(r, "epoll: %s", strerror(errno));
@@ -66,6 +79,8 @@ static void run_free(struct run *run)
 	storm_free(run->storm);
 	origin_free(&run->origin);
 	sink_free(&run->sink);
+	speaker_free(&run->speaker);
+	run_remotes_close(run);
 	authority_close(&run->authority);
 	dnsd_close(&run->dnsd);
 	router_stop(run);
@@ -98,13 +113,13 @@ static uint64_t run_progress(const struct run *run)
 	if (run->storm)
 		storm = storm_counts(run->storm);
 	return storm.opened + storm.failed + o->n_ready + o->n_closed + pairs +
-		o->counts.probes_answered + o->counts.bytes + o->counts.withheld +
+		o->counts.probes_answered + run->feed.bytes + o->counts.withheld +
 		o->counts.reopened + run->sink.n_ready + run->sink.n_closed + run->sink.n_returned +
-		run->sink.bytes + run->authority.counts.verified + run->dnsd.counts.srv;
+		run->sink.bytes + run->authority.counts.verified + run->dnsd.counts.srv +
+		run_outward_progress(run);
 }
 
-/* Runs the loop until done says so; false, with a failure, when that does not come. */
-static bool run_until(struct run *run, bool (*done)(struct run *run), const char *what)
+bool run_until(struct run *run, bool (*done)(struct run *run), const char *what)
 {
 	uint64_t progress = run_progress(run), since = bench_now(), checked = since;
 
@@ -173,9 +188,11 @@ static bool stanzas_are_settled(struct run *run)
 	const struct origin *o = &run->origin;
 
 	/* Nothing can come any more: do not wait for a time-out to say so. */
-	if (o->n_closed == o->n_streams || run->sink.n_closed)
+	if ((o->n_streams && o->n_closed == o->n_streams) || run->sink.n_closed ||
+		run->speaker.n_closed)
 		return true;
-	return origin_sent(o) && run->stage == run->last_stage && run_trouble_over(run);
+	return (run->o->remotes ? speaker_sent(&run->speaker) : origin_sent(o)) &&
+		run->stage == run->last_stage && run_trouble_over(run);
 }
 
 static bool direct_open(struct run *run)
@@ -191,19 +208,10 @@ static bool direct_open(struct run *run)
 	return run_until(run, direct_is_ready, "connecting");
 }
 
-static bool streams_open(struct run *run)
+static bool sink_open(struct run *run, const char *const *names, uint32_t count)
 {
 	const struct options *o = run->o;
-	const char *const *names = o->component_names.n ? o->component_names.item : run->logins;
-	uint32_t count = o->component_names.n ? o->component_names.n : (uint32_t)o->backends;
 
-	if (o->direct)
-		return direct_open(run);
-	/* Target t is behind backend t: each logs in as its first one. */
-	for (uint32_t i = 0; i < o->backends; i++)
-		run->logins[i] = run->names.targets[i].p;
-	/* What does not get out is to be seen here, not to wait for seconds in the kernel. */
-	run->origin.narrow = o->overload > 1;
 	if (o->stall)
 		run->sink.narrow = (uint32_t)o->backends - 1;
 	run->sink.rate = o->backend_rate * o->size / o->backends;
@@ -214,12 +222,35 @@ static bool streams_open(struct run *run)
 	}
 	if (!run_until(run, sink_is_ready, "logging in as component"))
 		return false;
-	if (run->sink.n_closed) {
+	if (run->sink.n_closed)
 		result_fail(run->r, "component: %s", run->sink.reason);
+	return !run->sink.n_closed;
+}
+
+static bool components_open(struct run *run)
+{
+	const struct options *o = run->o;
+	const char *const *names = o->component_names.n ? o->component_names.item : run->logins;
+	uint32_t count = o->component_names.n ? o->component_names.n : (uint32_t)o->backends;
+
+	/* Target t is behind backend t: each logs in as its first one. */
+	for (uint32_t i = 0; i < o->backends; i++)
+		run->logins[i] = run->names.targets[i].p;
+	if (!(options_out(o) ? run_speaker_open(run, names, count) : sink_open(run, names, count)))
 		return false;
-	}
 	if (run->proc.n)
 		run->r->memory_router = (double)proc_memory(&run->proc).resident / 1024;
+	return true;
+}
+
+static bool streams_open(struct run *run)
+{
+	const struct options *o = run->o;
+
+	if (o->remotes)
+		return true;
+	/* What does not get out is to be seen here, not to wait for seconds in the kernel. */
+	run->origin.narrow = o->overload > 1;
 	if (!origin_open(&run->origin, o->tls == OPTIONS_DIRECT ? &run->direct : &run->s2s)) {
 		result_fail(run->r, "S2S connection: %s", strerror(errno));
 		return false;
@@ -235,12 +266,21 @@ static bool streams_open(struct run *run)
 	return !run->origin.n_closed;
 }
 
+static bool servers_open(struct run *run)
+{
+	const struct options *o = run->o;
+
+	if (o->direct && !o->remotes)
+		return direct_open(run);
+	return components_open(run) && streams_open(run);
+}
+
 static bool pairs_run(struct run *run)
 {
 	uint64_t cpu;
 	bool ok;
 
-	if (run->o->direct)
+	if (run->o->direct || run->o->remotes)
 		return true;
 	if (run->proc.n)
 		run->r->memory_start = (double)proc_memory(&run->proc).resident / 1024;
@@ -295,17 +335,37 @@ static void stages_begin(struct run *run)
 	const struct options *o = run->o;
 	struct flows *f = &run->flows;
 
-	pace_begin(&run->origin.pace, o->stanzas, o->rate, options_staged(o), (unsigned)o->overload,
+	pace_begin(&run->feed.pace, o->stanzas, o->rate, options_staged(o), (unsigned)o->overload,
 		bench_now());
 	if (!options_staged(o))
 		return;
 	run->last_stage = STAGE_AFTER;
-	flows_init(f, &run->names, &run->origin.pace);
+	flows_init(f, &run->names, &run->feed.pace);
 	if (o->stall || o->vanish)
-		f->backend = run->names.n_backends - 1;
+		f->receiver = run->names.n_backends - 1;
+	if (o->outage)
+		f->receiver = run->names.n_endpoints - 1;
 	if (o->noise)
 		f->pair = 0;
-	run->origin.flows = run->sink.flows = f;
+	run->feed.flows = run->flood.flows = f;
+}
+
+static bool stanzas_begin(struct run *run)
+{
+	const struct options *o = run->o;
+
+	run->begun = run->ledger.sent;
+	ledger_free(&run->ledger);
+	ledger_init(&run->ledger, run->names.n_pairs);
+	run->feed.stanzas = run->feed.bytes = 0;
+	memset(&run->flood.latency, 0, sizeof(run->flood.latency));
+	stages_begin(run);
+	run->feed.window = o->in_flight;
+	if (o->remotes ? speaker_send(&run->speaker, o->in_flight)
+		       : origin_send(&run->origin, (uint32_t)o->churn))
+		return true;
+	result_fail(run->r, "timer: %s", strerror(errno));
+	return false;
 }
 
 static bool stanzas_run(struct run *run)
@@ -318,17 +378,13 @@ static bool stanzas_run(struct run *run)
 		return false;
 	if (o->reload)
 		child_reload(&run->child);
-	if (!run->origin.counts.pairs[WAVE_FIRST].valid || (!o->stanzas && !o->invalid))
+	if ((!o->remotes && !run->origin.counts.pairs[WAVE_FIRST].valid) ||
+		(!o->stanzas && !o->invalid))
 		return storm_end(run);
-	ledger_free(&run->ledger);
-	ledger_init(&run->ledger, run->names.n_pairs);
-	stages_begin(run);
 	cpu = proc_cpu(&run->proc);
 	own = proc_cpu_own();
-	if (!origin_send(&run->origin, (uint32_t)o->churn)) {
-		result_fail(run->r, "timer: %s", strerror(errno));
+	if (!stanzas_begin(run))
 		return false;
-	}
 	ok = run_until(run, stanzas_are_settled, "the stanzas were on their way");
 	run_figures_stanzas(run, proc_cpu(&run->proc) - cpu, proc_cpu_own() - own);
 	ok = ok && storm_end(run);
@@ -342,7 +398,8 @@ void run_once(const struct options *o, unsigned number, struct result *r)
 
 	result_init(r);
 	run_init(&run, o, number, r);
-	if (!r->n_failures && run_servers(&run) && streams_open(&run) && pairs_run(&run))
+	if (!r->n_failures && run_servers(&run) && servers_open(&run) && pairs_run(&run) &&
+		run_speaker_begin(&run))
 		stanzas_run(&run);
 	/* A crash that only the closed streams have shown. */
 	if (run.child.pid)

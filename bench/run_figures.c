@@ -124,7 +124,7 @@ static void stages_note(struct run *run)
 
 static void latency_note(struct run *run)
 {
-	const struct latency *l = &run->sink.latency;
+	const struct latency *l = &run->flood.latency;
 
 	/* Without a rate it would be the depth of the server's queues. */
 	if (!l->count || !run->o->rate)
@@ -143,9 +143,9 @@ void run_figures_stanzas(struct run *run, uint64_t cpu, uint64_t own)
 	r->stanzas_sent = (double)l->sent;
 	if (!l->sent)
 		return;
-	r->stanza_bytes = (double)run->origin.counts.bytes / (double)l->sent;
-	if (run->sink.last > run->origin.pace.began) {
-		r->stanzas_time = (double)(run->sink.last - run->origin.pace.began) / 1e9;
+	r->stanza_bytes = (double)run->feed.bytes / (double)l->sent;
+	if (run->flood.last > run->feed.pace.began) {
+		r->stanzas_time = (double)(run->flood.last - run->feed.pace.began) / 1e9;
 		r->stanzas_rate = (double)l->arrived / r->stanzas_time;
 		r->stanzas_mb = r->stanzas_rate * r->stanza_bytes / 1e6;
 	}
@@ -156,14 +156,28 @@ void run_figures_stanzas(struct run *run, uint64_t cpu, uint64_t own)
 	r->stanzas_cpu = (double)cpu / 1e9;
 	if (cpu && !run->storm)
 		r->stanzas_per_cpu = (double)l->arrived / r->stanzas_cpu;
+	if (cpu && run->o->relay)
+		r->routed_per_cpu = 2 * r->stanzas_per_cpu;
 	r->memory_end = (double)proc_memory(&run->proc).resident / 1024;
 	stages_note(run);
+}
+
+static void authority_note(struct run *run)
+{
+	const struct authority_counts *a = &run->authority.counts;
+	struct result *r = run->r;
+
+	r->stanzas_bounced = (double)a->stanzas;
+	r->authority_connections = (double)a->connections;
+	if (run->o->tls)
+		r->authority_secured = (double)a->secured;
+	r->verify_valid = (double)a->verified;
+	r->verify_invalid = (double)a->refused;
 }
 
 void run_figures_counts(struct run *run)
 {
 	const struct options *o = run->o;
-	const struct authority_counts *a = &run->authority.counts;
 	const struct dnsd_counts *d = &run->dnsd.counts;
 	struct result *r = run->r;
 
@@ -173,17 +187,15 @@ void run_figures_counts(struct run *run)
 		r->stanzas_duplicated = (double)run->ledger.duplicated;
 		r->stanzas_reordered = (double)run->ledger.reordered;
 		r->stanzas_alien = (double)run->ledger.alien;
-		r->stanzas_damaged = (double)run->sink.damaged;
-		r->stanzas_misaddressed = (double)run->sink.misaddressed;
+		r->stanzas_damaged = (double)run->flood.damaged;
+		r->stanzas_misaddressed = (double)run->flood.misaddressed;
 	}
+	if (options_out(o))
+		run_outward_counts(run);
 	if (o->direct)
 		return;
-	r->stanzas_bounced = (double)a->stanzas;
-	r->authority_connections = (double)a->connections;
-	if (o->tls)
-		r->authority_secured = (double)a->secured;
-	r->verify_valid = (double)a->verified;
-	r->verify_invalid = (double)a->refused;
+	if (!options_out(o))
+		authority_note(run);
 	r->dns_srv = (double)d->srv;
 	r->dns_srvs = (double)d->srvs;
 	r->dns_address = (double)d->address;

@@ -27,36 +27,49 @@ static bool registry_write(struct run *run)
 	for (uint32_t i = 0; ok && i < run->names.n_backends; i++)
 		ok = child_write(c, "routes", "backend sink%u component secret-file=sink.secret\n",
 			i);
-	for (uint32_t i = 0; ok && i < run->names.n_targets; i++)
+	for (uint32_t i = 0; ok && i < run->names.n_hosted; i++)
 		ok = child_write(c, "routes", "%s sink%u\n", run->names.targets[i].p,
 			i % run->names.n_backends);
 	return ok;
 }
 
-/* One certificate for each hosted domain, one for all senders, and how they are used. */
+/* One certificate for each hosted domain; where nobody asks for them by name, one for all. */
+static bool hosted_issue(struct run *run)
+{
+	const struct names *n = &run->names;
+	char path[256], name[NAMES_MAX + 8];
+	bool ok = true;
+
+	if (options_out(run->o) && n->n_hosted > 1)
+		return pki_issue(run->pki, run->o->target_suffix, true,
+			child_path(&run->child, "certs/all.pem", path));
+	for (uint32_t i = 0; ok && i < n->n_hosted; i++) {
+		snprintf(name, sizeof(name), "certs/%u.pem", i);
+		ok = pki_issue(run->pki, n->targets[i].p, false,
+			child_path(&run->child, name, path));
+	}
+	return ok;
+}
+
+/* Certificates of hosted domains, one for all domains outside, and how they are used. */
 static bool credentials_make(struct run *run)
 {
 	const struct options *o = run->o;
 	bool direct = o->tls == OPTIONS_DIRECT, ok;
-	char root[256], ours[256], path[256], name[NAMES_MAX + 8];
+	char root[256], ours[256], path[256];
 
 	run->pki = pki_new();
 	child_path(&run->child, "root.pem", root);
 	child_path(&run->child, "senders.pem", ours);
 	ok = run->pki && pki_write_root(run->pki, root) &&
 		pki_issue(run->pki, run->names.suffix, true, ours) &&
-		mkdir(child_path(&run->child, "certs", path), 0700) == 0;
-	for (uint32_t i = 0; ok && i < run->names.n_targets; i++) {
-		snprintf(name, sizeof(name), "certs/%u.pem", i);
-		ok = pki_issue(run->pki, run->names.targets[i].p, false,
-			child_path(&run->child, name, path));
-	}
+		mkdir(child_path(&run->child, "certs", path), 0700) == 0 && hosted_issue(run);
 	if (!ok)
 		return false;
 	run->opens = secure_client(root, o->client_cert ? ours : NULL, direct);
-	run->accepts = secure_server(ours);
+	/* An authority is found by _xmpp-server, a remote server by what --tls says. */
+	run->accepts = secure_server(ours, direct && options_out(o));
 	run->origin.secure = run->opens;
-	run->authority.secure = run->accepts;
 	return run->opens && run->accepts;
 }
 
@@ -149,12 +162,54 @@ static bool loopback_choose(struct run *run)
 		port_choose(run, &run->direct, taken, 2);
 }
 
+/* Whoever the domains outside are looked up as. */
+static bool outside_open(struct run *run)
+{
+	if (options_out(run->o))
+		return run_remotes_open(run);
+	if (!authority_open(&run->authority, &run->loop, run->keys, &run->listen)) {
+		result_fail(run->r, "authoritative server: %s", strerror(errno));
+		return false;
+	}
+	run->authority.secure = run->accepts;
+	return true;
+}
+
+static bool names_serve(struct run *run)
+{
+	const struct options *o = run->o;
+	struct dnsd_zone zones[DNSD_ZONES] = { { .suffix = run->names.suffix,
+						       .host = run->listen,
+						       .plain = &run->authority_port,
+						       .n_ports = 1 },
+		{ .suffix = o->target_suffix,
+			.host = run->s2s,
+			.plain = &run->s2s_port,
+			.direct = o->tls == OPTIONS_DIRECT ? &run->direct_port : NULL,
+			.n_ports = 1 } };
+
+	run->authority_port = address_port(&run->listen);
+	run->s2s_port = address_port(&run->s2s);
+	run->direct_port = address_port(&run->direct);
+	if (options_out(o)) {
+		zones[0].plain = o->tls == OPTIONS_DIRECT ? NULL : run->remote_ports;
+		zones[0].direct = o->tls == OPTIONS_DIRECT ? run->remote_ports : NULL;
+		zones[0].n_ports = (uint32_t)o->endpoints;
+	}
+	/* Who only sends in needs no hosted domain in the DNS. */
+	if (dnsd_open(&run->dnsd, &run->loop, &run->names, &run->dns, zones,
+		    options_out(o) ? 2 : 1))
+		return true;
+	result_fail(run->r, "DNS responder: %s", strerror(errno));
+	return false;
+}
+
 bool run_servers(struct run *run)
 {
 	const struct options *o = run->o;
 
 	if (o->direct)
-		return true;
+		return !o->remotes || run_remotes_open(run);
 	if (o->router && !loopback_choose(run)) {
 		result_fail(run->r, "no free port: %s", strerror(errno));
 		return false;
@@ -166,17 +221,7 @@ bool run_servers(struct run *run)
 		run->listen = o->authority_address;
 		run->proc = o->proc;
 	}
-	if (!authority_open(&run->authority, &run->loop, run->keys, &run->listen)) {
-		result_fail(run->r, "authoritative server: %s", strerror(errno));
-		return false;
-	}
-	if (!dnsd_open(&run->dnsd, &run->loop, &run->names, &run->dns, &run->listen)) {
-		result_fail(run->r, "DNS responder: %s", strerror(errno));
-		return false;
-	}
-	if (!o->router)
-		return true;
-	if (!child_prepare(&run->child) || !registry_write(run)) {
+	if (o->router && (!child_prepare(&run->child) || !registry_write(run))) {
 		result_fail(run->r, "temporary directory: %s", strerror(errno));
 		return false;
 	}
@@ -184,5 +229,7 @@ bool run_servers(struct run *run)
 		result_fail(run->r, "certificates: %s", strerror(errno));
 		return false;
 	}
-	return router_start(run);
+	if (!outside_open(run) || !names_serve(run))
+		return false;
+	return !o->router || router_start(run);
 }

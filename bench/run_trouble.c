@@ -21,6 +21,8 @@ static void trouble_begin(struct run *run)
 		origin_noise(&run->origin, true);
 	if (o->late_pairs)
 		origin_assert_late(&run->origin);
+	if (o->outage)
+		run_outage(run, true);
 }
 
 static void trouble_end(struct run *run)
@@ -36,13 +38,17 @@ static void trouble_end(struct run *run)
 		origin_noise(&run->origin, false);
 	if (o->overload > 1)
 		origin_forget(&run->origin);
+	if (o->outage)
+		run_outage(run, false);
 }
 
 void run_trouble_turn(struct run *run)
 {
 	sink_turn(&run->sink);
+	origin_turn(&run->origin);
+	run_remotes_turn(run);
 	while (run->stage < run->last_stage &&
-		run->stage < pace_stage(&run->origin.pace, bench_now())) {
+		run->stage < pace_stage(&run->feed.pace, bench_now())) {
 		run->stage++;
 		if (run->stage == STAGE_MIDDLE)
 			trouble_begin(run);
@@ -51,8 +57,7 @@ void run_trouble_turn(struct run *run)
 	}
 }
 
-/* Asks at most every ASK_NS. */
-static void counters_refresh(struct run *run)
+void run_counters_refresh(struct run *run)
 {
 	uint64_t now = bench_now();
 
@@ -66,13 +71,15 @@ bool run_trouble_over(struct run *run)
 {
 	const struct counters *c = &run->counters;
 	const struct ledger *l = &run->ledger;
-	uint64_t silence = bench_now() - run->sink.last;
+	uint64_t silence = bench_now() - run->flood.last;
 
+	if (options_out(run->o))
+		return run_outward_over(run);
 	if (!run_is_counted(run->o))
 		return l->arrived == l->sent;
 	if (l->arrived < l->sent && silence < PAUSE_NS)
 		return false;
-	counters_refresh(run);
+	run_counters_refresh(run);
 	if (!run->counted || c->accepted < l->sent)
 		return false;
 	if (l->arrived + c->returned == l->sent)

@@ -53,12 +53,31 @@ struct secure *secure_client(const char *root, const char *shown, bool direct)
 	return NULL;
 }
 
-struct secure *secure_server(const char *shown)
+/* Who asks for our protocol gets it, and who asks for others alone gets no connection. */
+static int alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *len,
+	const unsigned char *in, unsigned in_len, void *arg)
+{
+	unsigned char *chosen;
+
+	(void)ssl;
+	(void)arg;
+	if (SSL_select_next_proto(&chosen, len, alpn, sizeof(alpn) - 1, in, in_len) !=
+		OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*out = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+struct secure *secure_server(const char *shown, bool direct)
 {
 	struct secure *s = secure_new(TLS_server_method(), NULL, shown);
 
-	if (s)
-		SSL_CTX_set_num_tickets(s->ctx, 0);
+	if (!s)
+		return NULL;
+	SSL_CTX_set_num_tickets(s->ctx, 0);
+	s->direct = direct;
+	if (direct)
+		SSL_CTX_set_alpn_select_cb(s->ctx, alpn_choose, NULL);
 	return s;
 }
 

@@ -24,8 +24,8 @@ struct secure;
  * word on standard error.
  */
 struct secure *secure_client(const char *root, const char *shown, bool direct);
-/* For who accepts; asks for no certificate and gives no tickets. */
-struct secure *secure_server(const char *shown);
+/* For who accepts; asks for no certificate and gives no tickets. direct: as above. */
+struct secure *secure_server(const char *shown, bool direct);
 void secure_free(struct secure *s); /* NULL is allowed */
 
 bool secure_is_direct(const struct secure *s);

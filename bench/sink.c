@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bench/sink.h"
 
-#include "bench/flood.h"
-#include "bench/keys.h"
-#include "bench/reader.h"
-#include "bench/wire.h"
+#include "bench/login.h"
+#include "bench/ration.h"
 
 #include <unistd.h>
 
 #define READS_PER_TURN 4
-/* A slow link may read for so long at once. */
-#define ALLOWANCE_NS (50 * NS_PER_MS)
-/* Of a narrow link: else a server does not notice for megabytes that nobody reads. */
-#define NARROW_BYTES 65536
 
 enum link_state {
 	LINK_LOGIN, /* a reader reads header and handshake */
@@ -28,19 +22,16 @@ struct sink_link {
 	struct reader *reader;
 	char *buf;
 	size_t len;
-	uint64_t paid; /* with a rate: until when what was read is paid for */
+	struct ration ration;
 	bool stalled, excused; /* excused: it was stalled once, so the server may end it */
 	char error[64]; /* condition of a stream error */
 };
 
-void sink_init(struct sink *k, struct loop *l, const struct names *names,
-	const struct shapes *shapes, struct ledger *ledger)
+void sink_init(struct sink *k, struct loop *l, struct flood *flood)
 {
 	memset(k, 0, sizeof(*k));
 	k->loop = l;
-	k->names = names;
-	k->shapes = shapes;
-	k->ledger = ledger;
+	k->flood = flood;
 	k->listener.fd = -1;
 	k->narrow = UINT32_MAX;
 }
@@ -88,10 +79,8 @@ void sink_free(struct sink *k)
 static void link_header(void *owner, const struct reader_element *e)
 {
 	struct sink_link *link = owner;
-	char digest[KEYS_DIGEST_HEX + 1];
 
-	keys_handshake(e->id, link->sink->secret, digest);
-	wire_printf(&link->wire, "<handshake>%s</handshake>", digest);
+	login_header(&link->wire, e, link->sink->secret);
 }
 
 static void link_element(void *owner, const struct reader_element *e)
@@ -116,7 +105,7 @@ static const struct reader_calls link_calls = { link_header, link_element, link_
 /* Books all whole stanzas in the buffer and keeps the rest. */
 static void link_scan(struct sink_link *link)
 {
-	link->len = flood_scan(link->sink, link->buf, link->len, bench_now());
+	link->len = flood_scan(link->sink->flood, link->buf, link->len, bench_now());
 }
 
 /* Whether the link reads now; if not, it does not wait for input either. */
@@ -124,22 +113,11 @@ static bool link_may_read(struct sink_link *link)
 {
 	bool may = !link->stalled;
 
-	if (link->sink->rate && link->paid > bench_now())
+	if (!ration_allows(&link->ration, bench_now()))
 		may = false;
 	if (!may)
 		loop_ask(link->sink->loop, &link->wire.source, 0);
 	return may;
-}
-
-static void link_pay(struct sink_link *link, size_t bytes)
-{
-	uint64_t now = bench_now();
-
-	if (!link->sink->rate)
-		return;
-	if (link->paid + ALLOWANCE_NS < now)
-		link->paid = now - ALLOWANCE_NS;
-	link->paid += (uint64_t)((double)bytes / (double)link->sink->rate * 1e9);
 }
 
 static void link_read_flood(struct sink_link *link)
@@ -161,7 +139,7 @@ static void link_read_flood(struct sink_link *link)
 		}
 		link->len += (size_t)n;
 		link->sink->bytes += (uint64_t)n;
-		link_pay(link, (size_t)n);
+		ration_pay(&link->ration, (size_t)n, bench_now());
 		link_scan(link);
 		/* A short read has emptied the socket. */
 		if ((size_t)n < room / 2)
@@ -230,21 +208,18 @@ static void links_make(struct sink *k, uint32_t count)
 static bool link_login(struct sink_link *link)
 {
 	struct sink *k = link->sink;
-	int fd = address_connect(&k->server), bytes = NARROW_BYTES;
+	int fd = address_connect(&k->server), bytes = RATION_BUFFER;
 
 	if (fd >= 0 && link - k->links >= k->narrow)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	if (fd < 0 || !wire_open(&link->wire, k->loop, fd, link_ready))
 		return false;
 	link->state = LINK_LOGIN;
+	link->ration.rate = k->rate;
 	link->len = 0;
 	reader_free(link->reader);
 	link->reader = reader_new(&link_calls, link);
-	wire_printf(&link->wire,
-		"<?xml version='1.0'?><stream:stream"
-		" xmlns='jabber:component:accept'"
-		" xmlns:stream='http://etherx.jabber.org/streams' to='%s'>",
-		k->logins[link - k->links]);
+	login_begin(&link->wire, k->logins[link - k->links]);
 	wire_set_hungry(&link->wire, false);
 	return true;
 }
@@ -270,7 +245,8 @@ void sink_turn(struct sink *k)
 	for (uint32_t i = 0; k->rate && i < k->n_links; i++) {
 		struct sink_link *link = &k->links[i];
 
-		if (link->state == LINK_READY && !link->stalled && link->paid <= now)
+		if (link->state == LINK_READY && !link->stalled &&
+			ration_allows(&link->ration, now))
 			loop_ask(k->loop, &link->wire.source, EPOLLIN);
 	}
 }

@@ -4,20 +4,14 @@
  *
  * Logs in once per given name; a link is known by its number. A link may be made to stall, to
  * vanish, or all of them to read slowly: what a router has to live with. After the handshake no XML is parsed: a stanza is
- * found by its marker, so that the sink costs a fraction of any router. Each is
- * booked in the ledger; its body has to be as it was sent; its addresses are looked
- * at in one stanza of sixteen.
+ * found by its marker (bench/flood.h), so that the sink costs a fraction of any router.
  */
 #ifndef SLUICE_BENCH_SINK_H
 #define SLUICE_BENCH_SINK_H
 
 #include "bench/address.h"
-#include "bench/flows.h"
-#include "bench/latency.h"
-#include "bench/ledger.h"
+#include "bench/flood.h"
 #include "bench/loop.h"
-#include "bench/names.h"
-#include "bench/shapes.h"
 
 #define SINK_REASON 256
 
@@ -25,12 +19,9 @@ struct sink_link;
 
 struct sink {
 	struct loop *loop;
-	const struct names *names;
-	const struct shapes *shapes;
-	struct ledger *ledger;
-	struct latency latency;
-	struct flows *flows; /* set after sink_init; NULL: no books by stage */
-	uint64_t rate; /* likewise: bytes a second that each link reads; 0: all it gets */
+	struct flood *flood;
+	uint64_t
+		rate; /* set after sink_init: bytes a second that each link reads; 0: all it gets */
 	uint32_t narrow; /* likewise: the first link whose buffer in the kernel is to be small */
 	struct address server;
 	const char *const *logins;
@@ -40,13 +31,11 @@ struct sink {
 	uint32_t n_links, n_ready, n_closed; /* n_closed: not those that were to go */
 	uint32_t n_returned; /* links that logged in once more */
 	char reason[SINK_REASON]; /* why the first link that closed did; else empty */
-	uint64_t bytes, damaged, misaddressed;
-	uint64_t last; /* when a stanza arrived last */
+	uint64_t bytes;
 };
 
-/* All that is passed must outlive the sink. names gives senders and targets to check against. */
-void sink_init(struct sink *k, struct loop *l, const struct names *names,
-	const struct shapes *shapes, struct ledger *ledger);
+/* All that is passed must outlive the sink. */
+void sink_init(struct sink *k, struct loop *l, struct flood *flood);
 void sink_free(struct sink *k);
 
 /*

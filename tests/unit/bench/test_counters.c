@@ -19,8 +19,19 @@ Test(counters, a_line_of_the_log)
 	cr_expect_eq(c.accepted, 1000);
 	cr_expect_eq(c.parked, 9);
 	cr_expect_eq(c.returned, 123);
+	cr_expect_eq(c.undeliverable, 20);
 	cr_expect_eq(c.in_doubt, 4);
 	cr_expect_eq(c.unread, 1);
+}
+
+Test(counters, what_backends_sent_was_accepted_too)
+{
+	struct counters c;
+
+	cr_assert(counters_read("x info stats: counters since the start stanzas_in=5"
+				" stanzas_from_backends=70 stanzas_local=9\n",
+		&c));
+	cr_expect_eq(c.accepted, 75);
 }
 
 Test(counters, what_is_not_there_is_zero)

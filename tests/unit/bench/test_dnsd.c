@@ -7,6 +7,7 @@ enum { A = 1, AAAA = 28, SRV = 33, TXT = 16 };
 
 static struct dnsd server;
 static struct names names;
+static const unsigned authority = 25270;
 
 static void set_up(void)
 {
@@ -14,7 +15,9 @@ static void set_up(void)
 	cr_assert(names_init(&names, "origin.test", 300, 2, NULL, "bench.test", 2, 1));
 	server.names = &names;
 	server.asked = bench_alloc(names.n_pairs, 1);
-	cr_assert(address_parse(&server.authority, "127.0.0.1:25270"));
+	server.n_zones = 1;
+	server.zones[0] = (struct dnsd_zone){ "origin.test", .plain = &authority, .n_ports = 1 };
+	cr_assert(address_parse(&server.zones[0].host, "127.0.0.1:0"));
 }
 
 static void tear_down(void)
@@ -254,4 +257,40 @@ Test(names, are_found_again)
 		cr_expect_eq(names_find(&n, (struct text){ *bad, strlen(*bad) }, &i), NAME_OTHER,
 			"%s", *bad);
 	names_free(&n);
+}
+
+/* The port of an answer's first SRV record; 0: there is none. */
+static unsigned port_of(const char *name)
+{
+	uint8_t out[DNSD_MESSAGE];
+	size_t len = ask(name, SRV, out);
+
+	if (!len || rcode(out) || !out[7])
+		return 0;
+	/* Behind the question: name, type, class, TTL, length, priority, weight. */
+	len = 12 + strlen(name) + 2 + 4 + 2 + 2 + 2 + 4 + 2 + 4;
+	return (unsigned)out[len] << 8 | out[len + 1];
+}
+
+Test(dnsd, outside_domains_have_their_servers_in_turn_and_hosted_ones_the_router)
+{
+	static const unsigned remotes[] = { 25001, 25002, 25003 }, s2s = 25269, tls = 25270;
+
+	server.zones[0].plain = remotes;
+	server.zones[0].n_ports = 3;
+	server.zones[1] = (struct dnsd_zone){ "bench.test", .host = server.zones[0].host,
+		.plain = &s2s, .direct = &tls, .n_ports = 1 };
+	server.n_zones = 2;
+	cr_expect_eq(port_of("_xmpp-server._tcp.d0.origin.test"), 25001);
+	cr_expect_eq(port_of("_xmpp-server._tcp.d7.origin.test"), 25002);
+	cr_expect_eq(port_of("_xmpp-server._tcp.d299.origin.test"), 25003);
+	cr_expect_eq(port_of("_xmpps-server._tcp.d0.origin.test"), 0);
+	cr_expect_eq(port_of("_xmpp-server._tcp.h2.bench.test"), 25269);
+	cr_expect_eq(port_of("_xmpps-server._tcp.h2.bench.test"), 25270);
+	cr_expect_eq(server.counts.senders, 3);
+	server.zones[0].direct = remotes;
+	server.zones[0].plain = NULL;
+	cr_expect_eq(port_of("_xmpps-server._tcp.d4.origin.test"), 25002);
+	cr_expect_eq(port_of("_xmpp-server._tcp.d4.origin.test"), 0);
+	cr_expect_eq(server.counts.senders, 4);
 }

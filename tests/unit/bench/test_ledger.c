@@ -144,3 +144,24 @@ Test(latency, quantiles)
 	cr_expect_eq(latency_quantile(l, 1), UINT64_MAX);
 	free(l);
 }
+
+Test(ledger, what_came_back_is_counted_by_pair)
+{
+	struct ledger l = books(3, 4);
+
+	for (uint32_t i = 0; i < 4; i++)
+		ledger_arrive(&l, 0, i);
+	ledger_arrive(&l, 1, 0);
+	ledger_arrive(&l, 1, 3);
+	ledger_bounce(&l, 1);
+	ledger_bounce(&l, 1);
+	ledger_bounce(&l, 2);
+	cr_expect_eq(l.returned, 3);
+	cr_expect_eq(ledger_both(&l), 0);
+	/* All of pair 0 have arrived, so one of them did both; of pair 2 three may be lost. */
+	ledger_bounce(&l, 0);
+	cr_expect_eq(ledger_both(&l), 1);
+	ledger_bounce(&l, 1);
+	cr_expect_eq(ledger_both(&l), 2);
+	ledger_free(&l);
+}

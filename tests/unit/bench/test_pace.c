@@ -74,7 +74,7 @@ Test(flows, whose_and_when)
 	n.n_backends = 3;
 	pace_begin(&p, 3000, 1000, true, 1, BEGAN);
 	flows_init(&f, &n, &p);
-	f.backend = 2;
+	f.receiver = 2;
 	f.pair = 0;
 	flows_send(&f, 0, after(0.5));
 	flows_send(&f, 1, after(1.5));

@@ -20,7 +20,7 @@ struct peer {
 };
 
 static struct loop loop;
-static struct secure *client, *server;
+static struct secure *client, *server, *direct_client, *direct_server;
 static struct peer opens, accepts;
 static char dir[] = "/tmp/sluice-test-secure.XXXXXX";
 
@@ -57,8 +57,10 @@ static void set_up(void)
 	file_path(leaf, "leaf.pem");
 	cr_assert(pki && pki_write_root(pki, root) && pki_issue(pki, "one.test", true, leaf));
 	client = secure_client(root, leaf, false);
-	server = secure_server(leaf);
-	cr_assert(client && server);
+	server = secure_server(leaf, false);
+	direct_client = secure_client(root, NULL, true);
+	direct_server = secure_server(leaf, true);
+	cr_assert(client && server && direct_client && direct_server);
 	pki_free(pki);
 	unlink(root);
 	unlink(leaf);
@@ -77,6 +79,8 @@ static void tear_down(void)
 	loop_close(&loop);
 	secure_free(client);
 	secure_free(server);
+	secure_free(direct_client);
+	secure_free(direct_server);
 }
 
 TestSuite(secure, .init = set_up, .fini = tear_down, .timeout = 60);
@@ -101,6 +105,24 @@ Test(secure, what_is_written_before_and_after_the_handshake_arrives)
 	cr_assert_eq(opens.got, BULK);
 	cr_assert_eq(accepts.got, BULK);
 	cr_assert_str_eq(SSL_get_version(opens.wire.tls), "TLSv1.3");
+}
+
+Test(secure, from_the_first_byte_the_protocol_is_agreed_on)
+{
+	const unsigned char *protocol;
+	unsigned len;
+
+	SSL_free(accepts.wire.tls);
+	cr_assert(wire_secure(&accepts.wire, secure_connection(direct_server, NULL, NULL)));
+	cr_assert(wire_secure(&opens.wire, secure_connection(direct_client, "one.test", NULL)));
+	bulk_append(&opens.wire);
+	cr_assert(wire_flush(&opens.wire));
+	while (!opens.failed && !accepts.failed && accepts.got < BULK)
+		loop_turn(&loop, 100);
+	cr_assert_eq(accepts.got, BULK);
+	SSL_get0_alpn_selected(opens.wire.tls, &protocol, &len);
+	cr_assert_eq(len, strlen("xmpp-server"));
+	cr_assert_eq(memcmp(protocol, "xmpp-server", len), 0);
 }
 
 Test(secure, a_certificate_for_another_name_is_refused)

@@ -10,6 +10,7 @@ static struct loop loop;
 static struct names names;
 static struct shapes shapes;
 static struct ledger ledger;
+static struct flood flood;
 static struct sink sink;
 static int fd;
 
@@ -21,7 +22,8 @@ static void set_up(void)
 	cr_assert(names_init(&names, "o.test", 40, 0, NULL, "b.test", 2, 1));
 	shapes_init(&shapes, 296, 7);
 	ledger_init(&ledger, 40);
-	sink_init(&sink, &loop, &names, &shapes, &ledger);
+	flood_init(&flood, &names, &shapes, &ledger, NAMES_IN);
+	sink_init(&sink, &loop, &flood);
 	cr_assert(address_parse(&a, "127.0.0.1:0"));
 	cr_assert(sink_listen(&sink, &a, 1));
 	fd = address_connect(&a);
@@ -96,8 +98,8 @@ Test(sink, all_is_well_in_any_chunks)
 		give(buf, (size_t)(to - buf), chunks[c]);
 		cr_expect_eq(ledger.arrived, sent);
 	}
-	cr_expect_eq(sink.damaged + sink.misaddressed + ledger.duplicated + ledger.reordered, 0);
-	cr_expect_eq(sink.latency.count, sent);
+	cr_expect_eq(flood.damaged + flood.misaddressed + ledger.duplicated + ledger.reordered, 0);
+	cr_expect_eq(flood.latency.count, sent);
 }
 
 Test(sink, changed_body)
@@ -108,7 +110,7 @@ Test(sink, changed_body)
 	*((char *)memmem(buf, (size_t)(end - buf), "</body>", 7) - 2) ^= 1;
 	end = honest(end, 4);
 	give(buf, (size_t)(end - buf), 100000);
-	cr_expect_eq(sink.damaged, 1);
+	cr_expect_eq(flood.damaged, 1);
 	cr_expect_eq(ledger.arrived, 2);
 }
 
@@ -121,7 +123,7 @@ Test(sink, wrong_addresses)
 	end = stanza(end, 16, ledger_send(&ledger, 16), sender(16), names.targets[(16 + 1) % 2]);
 	end = honest(end, 32);
 	give(buf, (size_t)(end - buf), 100000);
-	cr_expect_eq(sink.misaddressed, 2);
+	cr_expect_eq(flood.misaddressed, 2);
 	cr_expect_eq(ledger.arrived, 3);
 }
 
@@ -153,7 +155,7 @@ Test(sink, foreign_stanzas_and_tildes_are_passed_over)
 	end = honest(buf, 1);
 	give(buf, (size_t)(end - buf), 100000);
 	cr_expect_eq(ledger.arrived, 1);
-	cr_expect_eq(sink.damaged, 0);
+	cr_expect_eq(flood.damaged, 0);
 	free(big);
 }
 
@@ -211,7 +213,7 @@ Test(sink, what_was_kept_and_follows_the_handshake_is_read)
 
 	cr_assert(address_parse(&a, "127.0.0.1:0"));
 	listener = address_listen(&a, 0);
-	sink_init(&comes, &loop, &names, &shapes, &ledger);
+	sink_init(&comes, &loop, &flood);
 	cr_assert(sink_login(&comes, &a, logins, 1, "secret"));
 	while ((server = address_accept(listener)) < 0)
 		loop_turn(&loop, 10);
