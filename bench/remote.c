@@ -125,7 +125,7 @@ static void conn_result(struct remote_conn *c, const struct reader_element *e)
 	} else if (!e->text[0] || strpbrk(e->text, "<>&")) {
 		result_refuse(c, e, "not-acceptable");
 	} else {
-		verifier_ask(&r->verifier, e->from, e->to, c->greeting.id, e->text, c, pair);
+		inquirer_ask(&r->inquirer, e->from, e->to, c->greeting.id, e->text, c, pair);
 	}
 }
 
@@ -218,7 +218,7 @@ static void conn_free(struct remote_conn *c)
 {
 	struct remote *r = c->remote;
 
-	verifier_forget(&r->verifier, c);
+	inquirer_forget(&r->inquirer, c);
 	if (c->prev)
 		c->prev->next = c->next;
 	else
@@ -357,7 +357,7 @@ bool remote_open(struct remote *r, struct loop *l, const struct remote_opts *o,
 	r->loop = l;
 	r->o = *o;
 	r->listen = *listen;
-	verifier_init(&r->verifier, l, &o->server, o->opens, key_answered);
+	inquirer_init(&r->inquirer, l, &o->server, o->opens, key_answered);
 	if (!remote_listen(r))
 		return false;
 	*listen = r->listen;
@@ -381,7 +381,7 @@ void remote_close(struct remote *r)
 	listener_close(r);
 	while (r->conns)
 		conn_free(r->conns);
-	verifier_free(&r->verifier);
+	inquirer_free(&r->inquirer);
 	free(r->proven);
 	memset(r, 0, sizeof(*r));
 	r->source.fd = -1;
@@ -412,7 +412,7 @@ void remote_vanish(struct remote *r)
 		setsockopt(c->wire.source.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 		conn_free(c);
 	}
-	verifier_reset(&r->verifier);
+	inquirer_reset(&r->inquirer);
 }
 
 bool remote_return(struct remote *r)

@@ -17,7 +17,7 @@
 #include "bench/flood.h"
 #include "bench/keys.h"
 #include "bench/tally.h"
-#include "bench/verifier.h"
+#include "bench/inquirer.h"
 
 struct remote_counts {
 	uint64_t connections; /* accepted */
@@ -57,7 +57,7 @@ struct remote {
 	struct loop *loop;
 	struct remote_opts o;
 	struct address listen;
-	struct verifier verifier;
+	struct inquirer inquirer;
 	struct remote_conn *conns;
 	uint8_t *proven; /* one per pair */
 	struct remote_counts counts;

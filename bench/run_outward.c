@@ -257,7 +257,7 @@ static void remotes_note(struct run *run)
 		return;
 	r->key_streams = 0;
 	for (uint32_t i = 0; i < remotes_count(run); i++)
-		r->key_streams += (double)run->remotes[i].verifier.streams;
+		r->key_streams += (double)run->remotes[i].inquirer.streams;
 	r->key_valid = (double)c.key_valid;
 	r->key_invalid = (double)(c.key_invalid + c.key_error);
 }
@@ -307,8 +307,8 @@ static void remotes_judge(struct run *run)
 	for (uint32_t i = 0; i < remotes_count(run); i++) {
 		const struct remote *m = &run->remotes[i];
 
-		if (c.key_error && m->verifier.reason[0])
-			result_fail(r, "verify stream: %s", m->verifier.reason);
+		if (c.key_error && m->inquirer.reason[0])
+			result_fail(r, "verify stream: %s", m->inquirer.reason);
 		if (m->counts.foreign)
 			result_fail(r, "%" PRIu64 " foreign stanzas came to a remote server (%s)",
 				m->counts.foreign,

@@ -152,7 +152,7 @@ static void authlink_connected(struct stream *s)
 
 	a->connected = true;
 	list_each(l, &a->callers) caller_told(container_of(l, struct caller, link), LINK_CONNECTED);
-	opening_begin(&a->opening, s);
+	opening_start(&a->opening, s);
 }
 
 static void authlink_open(struct stream *s)

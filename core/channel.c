@@ -169,18 +169,12 @@ static char *run_room(struct channel *c, size_t n)
 
 bool channel_write(struct channel *c, const struct span *pieces, unsigned n)
 {
-	size_t total = 0;
-	char *at;
+	size_t total = pieces_len(pieces, n);
+	char *at = run_room(c, total);
 
-	for (unsigned i = 0; i < n; i++)
-		total += pieces[i].n;
-	at = run_room(c, total);
 	if (!at)
 		return false;
-	for (unsigned i = 0; i < n; i++) {
-		memcpy(at, pieces[i].p, pieces[i].n);
-		at += pieces[i].n;
-	}
+	(void)pieces_put(at, pieces, n);
 	c->credit -= (int64_t)total;
 	return true;
 }

@@ -51,7 +51,7 @@ static struct tls *opening_tls(struct opening *o, struct stream *s)
 	return keyring_open(s->w->keyring, span_str(o->from), span_str(o->to), &o->at);
 }
 
-void opening_begin(struct opening *o, struct stream *s)
+void opening_start(struct opening *o, struct stream *s)
 {
 	struct tls *t;
 

@@ -5,7 +5,7 @@
  * and TLS by the first byte or by STARTTLS. What the peer's header and features mean,
  * and what becomes of a peer without TLS, is the kind's business.
  *
- *   opening_begin   connected: the header goes out, or the handshake begins
+ *   opening_start   connected: the header goes out, or the handshake begins
  *   opening_ask     <starttls/>; nothing else may be said until the answer
  *   opening_answer  <proceed/>: the handshake begins behind it; or anything else
  *   opening_again   the handshake is done: the header goes out (again)
@@ -33,7 +33,7 @@ bool opening_init(struct opening *o, struct span from, struct span to,
 void opening_free(struct opening *o);
 
 /* Connected, with o->at. Where TLS begins with the first byte nothing is ever said in the clear. */
-void opening_begin(struct opening *o, struct stream *s);
+void opening_start(struct opening *o, struct stream *s);
 /* stream_ops.open: our header, unless it is out. */
 void opening_say_header(struct opening *o, struct stream *s);
 void opening_ask(struct opening *o, struct stream *s);

@@ -140,7 +140,7 @@ static void dial_connected(void *user, struct conn *c, unsigned which)
 	o->phase = OUTBOUND_HEADER;
 	o->opening.at = o->places[which];
 	initiator_link_connected(o->w->initiator, o->link, which, o->w->now);
-	opening_begin(&o->opening, &o->s);
+	opening_start(&o->opening, &o->s);
 }
 
 static const struct dial_ops dial_ops = {

@@ -16,15 +16,6 @@ struct late {
 	char bytes[]; /* SCAN_PAD bytes behind it */
 };
 
-static size_t pieces_len(const struct span *pieces, unsigned n)
-{
-	size_t len = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		len += pieces[i].n;
-	return len;
-}
-
 /* The connection has died, and the initiator does not know it yet: kept till then. */
 static enum outbound_write write_late(struct outbound *o, const struct span *pieces, unsigned n,
 	size_t len)
@@ -36,10 +27,8 @@ static enum outbound_write write_late(struct outbound *o, const struct span *pie
 	late = mem_try_zalloc(sizeof(*late) + len + SCAN_PAD);
 	if (!late)
 		return OUTBOUND_SPENT;
-	for (unsigned i = 0; i < n; i++) {
-		memcpy(late->bytes + late->len, pieces[i].p, pieces[i].n);
-		late->len += (uint32_t)pieces[i].n;
-	}
+	late->len = (uint32_t)len;
+	(void)pieces_put(late->bytes, pieces, n);
 	list_add_tail(&o->late, &late->link);
 	o->late_bytes += len;
 	return OUTBOUND_SENT;

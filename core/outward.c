@@ -138,28 +138,18 @@ void outward_record(struct worker *w, const char *p)
 static bool outward_post(struct worker *w, unsigned home, struct span from, struct span to,
 	const struct span *pieces, unsigned n, bool error)
 {
-	struct post_outward *post;
-	size_t len = 0;
-	char *at;
+	const struct span domains[] = { from, to };
+	size_t len = pieces_len(pieces, n);
+	struct post_outward *post = mesh_write(w->port, home, POST_OUTWARD,
+		sizeof(*post) + from.n + to.n + len);
 
-	for (unsigned i = 0; i < n; i++)
-		len += pieces[i].n;
-	post = mesh_write(w->port, home, POST_OUTWARD, sizeof(*post) + from.n + to.n + len);
 	if (!post)
 		return false;
 	post->from_n = (uint16_t)from.n;
 	post->to_n = (uint16_t)to.n;
 	post->error = error;
 	post->len = (uint32_t)len;
-	at = post->text;
-	memcpy(at, from.p, from.n);
-	at += from.n;
-	memcpy(at, to.p, to.n);
-	at += to.n;
-	for (unsigned i = 0; i < n; i++) {
-		memcpy(at, pieces[i].p, pieces[i].n);
-		at += pieces[i].n;
-	}
+	(void)pieces_put(pieces_put(post->text, domains, 2), pieces, n);
 	return true;
 }
 

@@ -266,12 +266,9 @@ void routes_reload(struct routes *rs, const struct registry *was)
 
 static bool route_park(struct route *r, struct list *where, const struct span *pieces, unsigned n)
 {
-	size_t len = 0;
-	struct parked *p;
+	size_t len = pieces_len(pieces, n);
+	struct parked *p = mem_try_alloc(sizeof(*p) + len + SCAN_PAD);
 
-	for (unsigned i = 0; i < n; i++)
-		len += pieces[i].n;
-	p = mem_try_alloc(sizeof(*p) + len + SCAN_PAD);
 	if (!p)
 		return false;
 	p->len = (uint32_t)len;
@@ -279,12 +276,7 @@ static bool route_park(struct route *r, struct list *where, const struct span *p
 	p->until = where == &r->returned && !list_empty(&r->parked)
 		? list_first(&r->parked, struct parked, link)->until
 		: r->w->now + LIMIT_PARK_MS;
-	len = 0;
-	for (unsigned i = 0; i < n; i++) {
-		memcpy(p->bytes + len, pieces[i].p, pieces[i].n);
-		len += pieces[i].n;
-	}
-	memset(p->bytes + len, 0, SCAN_PAD);
+	memset(pieces_put(p->bytes, pieces, n), 0, SCAN_PAD);
 	list_add_tail(where, &p->link);
 	r->parked_bytes += len;
 	if (!timer_armed(&r->expiry))
@@ -305,12 +297,8 @@ void route_repark(struct route *r, struct span stanza)
 
 static void route_count(struct route *r, const struct span *pieces, unsigned n, unsigned stanzas)
 {
-	size_t bytes = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		bytes += pieces[i].n;
 	STATS_ADD(&r->w->stats, stanzas_out, stanzas);
-	STATS_ADD(&r->w->stats, bytes_routed, bytes);
+	STATS_ADD(&r->w->stats, bytes_routed, pieces_len(pieces, n));
 }
 
 bool route_stanza(struct route *r, const struct span *pieces, unsigned n)
@@ -419,11 +407,9 @@ static enum route_result route_put(struct route *r, const struct span *pieces, u
 enum route_result route_press(struct route *r, const struct span *pieces, unsigned n,
 	uint64_t whose, bool pausable, bool *pause)
 {
+	size_t len = pieces_len(pieces, n);
 	enum route_result res;
-	size_t len = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		len += pieces[i].n;
 	if (pause)
 		*pause = false;
 	if (!route_admits(r, whose, len, pausable, pause))
@@ -436,6 +422,16 @@ enum route_result route_press(struct route *r, const struct span *pieces, unsign
 	return res;
 }
 
+bool route_answer(struct route *r, struct span error, uint64_t whose)
+{
+	if (route_stanza(r, &error, 1) ||
+		!route_refused(route_press(r, &error, 1, whose, false, NULL)))
+		return true;
+	if (!r->far && (!route_is_up(r) || route_queued(r) >= conns_room(r->w->conns)))
+		return false;
+	return route_put(r, &error, 1) == ROUTE_SENT;
+}
+
 const char *route_refusal(struct route *r, enum route_result res)
 {
 	if (res == ROUTE_SPENT) {
@@ -444,15 +440,6 @@ const char *route_refusal(struct route *r, enum route_result res)
 	}
 	STATS_INC(&r->w->stats, refused_full);
 	return "too much is waiting for this domain";
-}
-
-static uint64_t route_whose(const struct route *r, const struct frame *f)
-{
-	struct address from, to;
-
-	if (!address_read(&from, f->from) || !address_read(&to, f->to))
-		return 0; /* what is ours to send has both */
-	return shares_key(r->w->share_seed, domain_span(&from.domain), domain_span(&to.domain));
 }
 
 /* A stanza that comes from the router's own memory. */
@@ -464,7 +451,7 @@ static void route_bring(struct route *r, const struct frame *f, bool force)
 
 	if (route_stanza(r, &stanza, 1))
 		return;
-	res = route_press(r, &stanza, 1, route_whose(r, f), force, &pause);
+	res = route_press(r, &stanza, 1, router_whose(r->w, f), force, &pause);
 	if (route_refused(res))
 		router_return(r->w, stanza, STANZA_RESOURCE_CONSTRAINT, route_refusal(r, res));
 }

@@ -86,6 +86,11 @@ const char *route_refusal(struct route *r, enum route_result res);
 enum route_result route_press(struct route *r, const struct span *pieces, unsigned n,
 	uint64_t whose, bool pausable, bool *pause) MUST_CHECK;
 
+/* An error for one of the backend's own stanzas, as route_press, but not refused by the bound of the
+ * queue: what it answers has taken as much before. While the link is up and no less of the budget is left
+ * than waits for it. */
+bool route_answer(struct route *r, struct span error, uint64_t whose) MUST_CHECK;
+
 /* A stanza that was queued on a link that died: parked before all others by route_down. Called in
  * the order in which they were to be sent. */
 void route_repark(struct route *r, struct span stanza);

@@ -21,13 +21,7 @@ const char parsers_differ[] = "two parsers of this router do not read it alike";
 
 /* -- bounces -- */
 
-static bool bounce_put(struct route *r, struct span bounce, uint64_t whose)
-{
-	return route_stanza(r, &bounce, 1) ||
-		!route_refused(route_press(r, &bounce, 1, whose, false, NULL));
-}
-
-/* An error counts as what it answers: who holds most of a full queue gets no errors either. */
+/* An error counts as what it answers. */
 static void bounce_to_backend(struct worker *w, const struct backend *b, struct span bounce,
 	uint64_t whose)
 {
@@ -37,7 +31,7 @@ static void bounce_to_backend(struct worker *w, const struct backend *b, struct 
 	if (r &&
 		(!w->draining || route_is_far(r) ||
 			(route_link(r) && component_open(route_link(r)))) &&
-		bounce_put(r, bounce, whose))
+		route_answer(r, bounce, whose))
 		STATS_INC(&w->stats, bounced);
 	else
 		STATS_INC(&w->stats, bounce_undeliverable);
@@ -46,6 +40,13 @@ static void bounce_to_backend(struct worker *w, const struct backend *b, struct 
 struct span domain_read(struct address *a, struct span raw)
 {
 	return address_read(a, raw) ? domain_span(&a->domain) : SPAN_NONE;
+}
+
+uint64_t router_whose(struct worker *w, const struct frame *f)
+{
+	struct address from, to;
+
+	return shares_key(w->share_seed, domain_read(&from, f->from), domain_read(&to, f->to));
 }
 
 struct span bounce_make(struct worker *w, const struct frame *f, enum stanza_error e,
@@ -163,25 +164,16 @@ static bool inbound_feeds_only(struct inbound *in, struct route *r)
 	return in->s.w->now >= in->mixed_until;
 }
 
-/* A pair has its share of a full queue whatever the spelling. p NULL: --pair-check=sender. */
-static uint64_t outside_whose(const struct inbound *in, const struct frame *f, const struct pair *p)
-{
-	struct address from, to;
-
-	if (p)
-		return shares_key(in->s.w->share_seed, pair_from(in->pairs, p),
-			pair_to(in->pairs, p));
-	return shares_key(in->s.w->share_seed, domain_read(&from, f->from),
-		domain_read(&to, f->to));
-}
-
 /* The backend is down, or its queue fills up. */
 static void press_outside(struct inbound *in, const struct frame *f, struct route *r,
 	const struct pair *p, const struct span *pieces, unsigned n, bool pausable)
 {
+	/* A pair has its share of a full queue whatever the spelling. */
+	uint64_t whose = p
+		? shares_key(in->s.w->share_seed, pair_from(in->pairs, p), pair_to(in->pairs, p))
+		: router_whose(in->s.w, f);
 	bool pause;
-	enum route_result res = route_press(r, pieces, n, outside_whose(in, f, p), pausable,
-		&pause);
+	enum route_result res = route_press(r, pieces, n, whose, pausable, &pause);
 
 	if (route_refused(res)) {
 		router_bounce(in->s.w, f, STANZA_RESOURCE_CONSTRAINT, route_refusal(r, res));

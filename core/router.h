@@ -32,6 +32,9 @@ void router_from_backend(struct component *c, const struct frame *f);
 void router_refuse_outside(struct inbound *in, const struct frame *f);
 void router_refuse_backend(struct component *c, const struct frame *f);
 
+/* Under whom its bytes count in a queue that fills up (core/shares.h). */
+uint64_t router_whose(struct worker *w, const struct frame *f);
+
 /* A stanza in bytes that could not be delivered to a backend goes back to its sender. SCAN_PAD
  * bytes behind it must be readable. */
 void router_return(struct worker *w, struct span stanza, enum stanza_error e, const char *text);

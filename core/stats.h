@@ -22,8 +22,8 @@
 	X(dials_failed, "servers that could not be dialled: descriptors, --max-conns, memory")     \
 	X(streams_out, "attempts to open a stream to another server, for stanzas")                 \
 	X(streams_out_up, "of them, those on which a stream came about")                           \
-	X(streams_out_secure, "of those, encrypted")                                               \
-	X(streams_out_proven, "of those, on which our certificate proved us (SASL EXTERNAL)")      \
+	X(streams_out_secure, "of the attempts, those on which TLS came about")                    \
+	X(streams_out_proven, "of the attempts, those that SASL EXTERNAL proved us on")            \
 	X(sasl_out_refused, "refusals of that by other servers")                                   \
 	X(certs_out_refused, "servers not used since their certificate proves too little")         \
 	X(tls_accepted, "TLS handshakes of other servers with us")                                 \

@@ -447,12 +447,10 @@ static bool append(struct conn *c, const struct span *pieces, unsigned n)
 
 bool conn_write(struct conn *c, const struct span *pieces, unsigned n, unsigned flags)
 {
-	size_t total = 0;
+	size_t total = pieces_len(pieces, n);
 
 	if (conn_closing(c))
 		return false;
-	for (unsigned i = 0; i < n; i++)
-		total += pieces[i].n;
 	if (c->out.bytes > c->queue_max || total > c->queue_max - c->out.bytes) {
 		c->blocked = true;
 		if (!(flags & CONN_FORCE))

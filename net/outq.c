@@ -219,11 +219,8 @@ static void piece_copy(struct outq *q, struct outq_segment **at, struct span s)
 bool outq_append_all(struct outq *q, const struct span *pieces, unsigned n)
 {
 	struct outq_segment *at;
-	size_t total = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		total += pieces[i].n;
-	if (!room_make(q, total, &at)) {
+	if (!room_make(q, pieces_len(pieces, n), &at)) {
 		q->marked = false;
 		return false;
 	}

@@ -240,7 +240,9 @@ static void resolution_end(struct resolution *x)
 		a.status = RESOLVE_FOUND;
 		a.detail = x->fixed ? "fixed address" : "found";
 	} else {
-		LOG(LOG_WARN, "look-up-failed", a.detail, LF_STR("domain", x->name));
+		/* That a domain leads here is mostly what it should do. */
+		LOG(a.status == RESOLVE_OURS ? LOG_DEBUG : LOG_WARN, "look-up-failed", a.detail,
+			LF_STR("domain", x->name));
 	}
 	resolution_free(x);
 	r->fn(r->ctx, cookie, &a);

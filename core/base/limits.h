@@ -67,6 +67,8 @@
 #define LIMIT_OUT_WINDOW_MAX 256
 #define LIMIT_OUT_CLAIMS_PER_TURN 64
 #define LIMIT_OUT_PEERS 65536 /* endpoints that something is remembered of */
+#define LIMIT_EXPLAINED 4096 /* pairs, and targets, whose last attempts are remembered (core/explain.h) */
+#define LIMIT_EXPLAINED_AT_ONCE 500 /* of those attempts, told at one SIGUSR1 by a worker */
 #define LIMIT_STREAMS_PER_ENDPOINT 4 /* --max-streams-per-endpoint */
 
 /* -- certificates -- */

@@ -59,6 +59,25 @@ static inline struct span span_skip(struct span a, size_t n)
 	return n ? (struct span){ a.p + n, a.n - n } : a;
 }
 
+/* A text in pieces: how long it is, and as one, written to `at`, which is where it ends. */
+static inline size_t pieces_len(const struct span *pieces, unsigned n)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		len += pieces[i].n;
+	return len;
+}
+
+static inline char *pieces_put(char *at, const struct span *pieces, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(at, pieces[i].p, pieces[i].n);
+		at += pieces[i].n;
+	}
+	return at;
+}
+
 /* Without leading and trailing SP, TAB, CR, LF. */
 struct span span_trim(struct span a);
 

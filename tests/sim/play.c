@@ -205,6 +205,15 @@ static void closing_begin(struct play *p, enum phase phase)
 	connections_end(p);
 }
 
+/* Stanzas that wait for another server have it dialled, again and again. */
+static bool worker_is_bare(const struct worker *w)
+{
+	struct initiate_stats out;
+
+	initiator_stats(w->initiator, &out);
+	return conns_count(w->conns) == 0 && list_empty(&w->streams) && out.kept == 0;
+}
+
 static bool router_is_bare(const struct play *p)
 {
 	const struct crew *c = &p->router.crew;
@@ -212,7 +221,7 @@ static bool router_is_bare(const struct play *p)
 	for (unsigned i = 0; i < c->n; i++) {
 		const struct worker *w = &c->workers[i];
 
-		if (!worker_ended(w) && (conns_count(w->conns) > 0 || !list_empty(&w->streams)))
+		if (!worker_ended(w) && !worker_is_bare(w))
 			return false;
 	}
 	return true;

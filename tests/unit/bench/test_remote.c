@@ -337,7 +337,7 @@ Test(remote, a_verify_stream_that_ends_is_opened_again)
 	cr_assert(authority_open(&authority, &loop, keys, &judge));
 	assert_pair(&p, "h2.b.test", "d0.o.test", true);
 	expect(&p, "to='h2.b.test' type='valid'");
-	cr_expect_eq(remote.verifier.streams, 2);
+	cr_expect_eq(remote.inquirer.streams, 2);
 	close(p.fd);
 }
 

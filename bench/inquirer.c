@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "bench/verifier.h"
+#include "bench/inquirer.h"
 
 #include <strings.h>
 
-struct verifier_question {
+struct inquirer_question {
 	char *from, *to, *id, *key; /* from: owns the memory of all four */
 	void *owner; /* NULL: nobody waits */
 	uint32_t number;
@@ -11,7 +11,7 @@ struct verifier_question {
 
 static void stream_ready(struct source *source, uint32_t events);
 
-void verifier_init(struct verifier *v, struct loop *l, const struct address *server,
+void inquirer_init(struct inquirer *v, struct loop *l, const struct address *server,
 	struct secure *secure, void (*answered)(void *owner, uint32_t number, enum verdict v))
 {
 	memset(v, 0, sizeof(*v));
@@ -22,12 +22,12 @@ void verifier_init(struct verifier *v, struct loop *l, const struct address *ser
 	v->answered = answered;
 }
 
-static struct verifier_question *question_at(struct verifier *v, uint32_t i)
+static struct inquirer_question *question_at(struct inquirer *v, uint32_t i)
 {
 	return &v->questions[(v->head + i) & (v->cap - 1)];
 }
 
-static void stream_close(struct verifier *v)
+static void stream_close(struct inquirer *v)
 {
 	wire_close(&v->wire);
 	reader_free(v->reader);
@@ -36,7 +36,7 @@ static void stream_close(struct verifier *v)
 	v->n_asked = 0;
 }
 
-void verifier_free(struct verifier *v)
+void inquirer_free(struct inquirer *v)
 {
 	stream_close(v);
 	for (uint32_t i = 0; i < v->n; i++)
@@ -47,9 +47,9 @@ void verifier_free(struct verifier *v)
 }
 
 /* Takes question i out; those before it keep their order. */
-static struct verifier_question question_take(struct verifier *v, uint32_t i)
+static struct inquirer_question question_take(struct inquirer *v, uint32_t i)
 {
-	struct verifier_question q = *question_at(v, i);
+	struct inquirer_question q = *question_at(v, i);
 
 	for (; i; i--)
 		*question_at(v, i) = *question_at(v, i - 1);
@@ -58,19 +58,19 @@ static struct verifier_question question_take(struct verifier *v, uint32_t i)
 	return q;
 }
 
-static void answer_give(struct verifier *v, uint32_t i, enum verdict verdict)
+static void answer_give(struct inquirer *v, uint32_t i, enum verdict verdict)
 {
-	struct verifier_question q = question_take(v, i);
+	struct inquirer_question q = question_take(v, i);
 
 	if (q.owner)
 		v->answered(q.owner, q.number, verdict);
 	free(q.from);
 }
 
-static void verifier_answer(struct verifier *v, const struct reader_element *e)
+static void inquirer_answer(struct inquirer *v, const struct reader_element *e)
 {
 	for (uint32_t i = 0; i < v->n_asked; i++) {
-		const struct verifier_question *q = question_at(v, i);
+		const struct inquirer_question *q = question_at(v, i);
 
 		if (strcmp(q->id, e->id) != 0 || strcasecmp(q->to, e->to) != 0 ||
 			strcasecmp(q->from, e->from) != 0)
@@ -88,12 +88,12 @@ static void verifier_answer(struct verifier *v, const struct reader_element *e)
 
 static void stream_header(void *owner, const struct reader_element *e)
 {
-	opening_header(&((struct verifier *)owner)->opening, e);
+	opening_header(&((struct inquirer *)owner)->opening, e);
 }
 
 static void stream_element(void *owner, const struct reader_element *e)
 {
-	struct verifier *v = owner;
+	struct inquirer *v = owner;
 
 	if (e->ns == READER_NS_STREAM && strcmp(e->name, "error") == 0) {
 		if (!v->reason[0])
@@ -102,23 +102,23 @@ static void stream_element(void *owner, const struct reader_element *e)
 		v->over = true;
 	} else if (!opening_element(&v->opening, e) && e->ns == READER_NS_DIALBACK &&
 		strcmp(e->name, "verify") == 0 && e->type[0]) {
-		verifier_answer(v, e);
+		inquirer_answer(v, e);
 	}
 }
 
 static void stream_end(void *owner)
 {
-	((struct verifier *)owner)->over = true;
+	((struct inquirer *)owner)->over = true;
 }
 
 static const struct reader_calls stream_calls = { stream_header, stream_element, stream_end };
 
-static void questions_fill(struct verifier *v)
+static void questions_fill(struct inquirer *v)
 {
 	if (!wire_is_open(&v->wire) || v->opening.state != OPENING_DONE)
 		return;
-	while (v->n_asked < v->n && v->n_asked < VERIFIER_WINDOW) {
-		const struct verifier_question *q = question_at(v, v->n_asked++);
+	while (v->n_asked < v->n && v->n_asked < INQUIRER_WINDOW) {
+		const struct inquirer_question *q = question_at(v, v->n_asked++);
 
 		/* Keys are short, and names no longer than domain names. */
 		wire_printf(&v->wire, "<db:verify from='%s' to='%s' id='%s'>%.1100s</db:verify>",
@@ -126,9 +126,9 @@ static void questions_fill(struct verifier *v)
 	}
 }
 
-static bool stream_open(struct verifier *v)
+static bool stream_open(struct inquirer *v)
 {
-	const struct verifier_question *q = question_at(v, 0);
+	const struct inquirer_question *q = question_at(v, 0);
 	int fd = address_connect(&v->server);
 
 	if (fd < 0 || !wire_open(&v->wire, v->loop, fd, stream_ready))
@@ -144,19 +144,19 @@ static bool stream_open(struct verifier *v)
 }
 
 /* The stream is needed, and opened until that is in vain; then all questions have failed. */
-static void stream_want(struct verifier *v)
+static void stream_want(struct inquirer *v)
 {
 	while (v->n && !wire_is_open(&v->wire)) {
-		if (v->failures < VERIFIER_TRIES && stream_open(v))
+		if (v->failures < INQUIRER_TRIES && stream_open(v))
 			return;
 		stream_close(v);
-		if (v->failures++ < VERIFIER_TRIES)
+		if (v->failures++ < INQUIRER_TRIES)
 			continue;
 		answer_give(v, 0, VERDICT_ERROR);
 	}
 }
 
-static void stream_failed(struct verifier *v, const char *why)
+static void stream_failed(struct inquirer *v, const char *why)
 {
 	if (!v->reason[0])
 		snprintf(v->reason, sizeof(v->reason), "%s", why);
@@ -168,7 +168,7 @@ static void stream_failed(struct verifier *v, const char *why)
 
 static void stream_ready(struct source *source, uint32_t events)
 {
-	struct verifier *v = (struct verifier *)source;
+	struct inquirer *v = (struct inquirer *)source;
 	static char buf[65536];
 	ssize_t n = -EAGAIN;
 
@@ -199,10 +199,10 @@ static void stream_ready(struct source *source, uint32_t events)
 		stream_failed(v, strerror(errno));
 }
 
-static void ring_grow(struct verifier *v)
+static void ring_grow(struct inquirer *v)
 {
 	uint32_t cap = v->cap ? 2 * v->cap : 64;
-	struct verifier_question *questions = bench_alloc(cap, sizeof(*questions));
+	struct inquirer_question *questions = bench_alloc(cap, sizeof(*questions));
 
 	for (uint32_t i = 0; i < v->n; i++)
 		questions[i] = *question_at(v, i);
@@ -212,11 +212,11 @@ static void ring_grow(struct verifier *v)
 	v->head = 0;
 }
 
-void verifier_ask(struct verifier *v, const char *from, const char *to, const char *id,
+void inquirer_ask(struct inquirer *v, const char *from, const char *to, const char *id,
 	const char *key, void *owner, uint32_t number)
 {
 	size_t lengths[] = { strlen(from) + 1, strlen(to) + 1, strlen(id) + 1, strlen(key) + 1 };
-	struct verifier_question q = { .owner = owner, .number = number };
+	struct inquirer_question q = { .owner = owner, .number = number };
 
 	if (v->n == v->cap)
 		ring_grow(v);
@@ -232,7 +232,7 @@ void verifier_ask(struct verifier *v, const char *from, const char *to, const ch
 	wire_set_hungry(&v->wire, false);
 }
 
-void verifier_forget(struct verifier *v, void *owner)
+void inquirer_forget(struct inquirer *v, void *owner)
 {
 	for (uint32_t i = 0; i < v->n; i++) {
 		if (question_at(v, i)->owner == owner)
@@ -240,7 +240,7 @@ void verifier_forget(struct verifier *v, void *owner)
 	}
 }
 
-void verifier_reset(struct verifier *v)
+void inquirer_reset(struct inquirer *v)
 {
 	stream_close(v);
 	for (uint32_t i = 0; i < v->n; i++)
