@@ -7,4 +7,5 @@ void flows_init(struct flows *f, const struct names *names, const struct pace *p
 	f->names = names;
 	f->pace = pace;
 	f->receiver = f->pair = FLOWS_NONE;
+	f->from = f->to = UINT64_MAX;
 }

@@ -49,6 +49,7 @@ void loop_remove(struct loop *l, struct source *s)
 void loop_turn(struct loop *l, int timeout_ms)
 {
 	int n = epoll_wait(l->epfd, l->batch, LOOP_BATCH, timeout_ms);
+	uint64_t began = l->turns ? bench_now() : 0;
 
 	l->n_batch = n > 0 ? n : 0;
 	for (int i = 0; i < l->n_batch; i++) {
@@ -58,4 +59,6 @@ void loop_turn(struct loop *l, int timeout_ms)
 			s->ready(s, l->batch[i].events);
 	}
 	l->n_batch = 0;
+	if (l->turns && began)
+		latency_add(l->turns, bench_now() - began);
 }

@@ -9,7 +9,7 @@
 #ifndef SLUICE_BENCH_LOOP_H
 #define SLUICE_BENCH_LOOP_H
 
-#include "bench/bench.h"
+#include "bench/latency.h"
 
 #include <sys/epoll.h>
 
@@ -23,6 +23,7 @@ struct source {
 
 struct loop {
 	int epfd;
+	struct latency *turns; /* how long the handlers of each took; NULL: not measured */
 	int n_batch; /* events of the turn that is running */
 	struct epoll_event batch[LOOP_BATCH];
 };

@@ -89,7 +89,7 @@ static const struct option_row rows[] = {
 	{ NULL, "noise", NULL, FLAG, AT(noise), 0, 1,
 		"the first pair sends as much as its stream takes" },
 	{ NULL, "late-pairs", "N", NUMBER, AT(late_pairs), 0, 1000000,
-		"N more pairs are asserted on the same streams" },
+		"N more pairs are asserted on the same streams; also the latency of what is due until the last is answered" },
 	{ NULL, "overload", "F", NUMBER, AT(overload), 1, 100,
 		"F times the rate; what does not get out then is dropped" },
 	{ NULL, "outage", NULL, FLAG, AT(outage), 0, 1,

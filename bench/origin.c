@@ -126,7 +126,7 @@ static const struct reader_calls stream_calls = { stream_header, stream_element,
 static void stream_ready(struct source *source, uint32_t events)
 {
 	struct origin_stream *s = (struct origin_stream *)source;
-	static char buf[65536];
+	static char buf[WIRE_READ];
 	ssize_t n = -EAGAIN;
 	bool ended;
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bench/origin_impl.h"
 
+#include <limits.h>
 #include <strings.h>
+
+/* Of a stream, between two of its stanzas: a key takes as long to make as a stanza takes to route. */
+#define LATE_AT_ONCE 32
 
 static struct origin_pairs *pairs_of(struct origin *o, uint32_t pair)
 {
@@ -56,7 +60,9 @@ static void pair_assert(struct origin_stream *s, uint32_t pair)
 
 void pairs_fill(struct origin_stream *s)
 {
-	while (pairs_wanted(s) && wire_pending(&s->wire) < ORIGIN_PENDING) {
+	unsigned most = s->origin->phase == ORIGIN_STANZAS ? LATE_AT_ONCE : UINT_MAX;
+
+	while (most-- && pairs_wanted(s) && wire_pending(&s->wire) < ORIGIN_PENDING) {
 		if (own_wanted(s))
 			pair_assert(s, range_at(s->own, s->own_asked++));
 		else

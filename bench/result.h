@@ -97,6 +97,10 @@
 	F(late_p50, "ms", 1, "  time for one, median")                                             \
 	F(late_p99, "ms", 1, "  99 %")                                                             \
 	F(late_max, "ms", 1, "  maximum")                                                          \
+	RESULT_FLOW(F, meanwhile, "stanzas due while they were verified")                          \
+	F(meanwhile_max, "us", 1, "  latency, maximum")                                            \
+	F(late_turn_p99, "us", 1, "  turns of the bench's own loop then, 99 %")                    \
+	F(late_turn_max, "us", 1, "  maximum")                                                     \
 	F(churn_streams, "", 0, "streams opened anew")                                             \
 	F(churn_pairs, "", 0, "  their pairs, answered valid")                                     \
 	F(accepted, "", 0, "the router says: stanzas accepted")                                    \

@@ -93,6 +93,11 @@ static void late_note(struct run *run)
 	r->late_p50 = (double)latency_quantile(&c->wait, 0.5) / 1e6;
 	r->late_p99 = (double)latency_quantile(&c->wait, 0.99) / 1e6;
 	r->late_max = (double)c->wait.max / 1e6;
+	flow_note(&run->flows.meanwhile, &r->meanwhile_sent, &r->meanwhile_arrived,
+		&r->meanwhile_p50, &r->meanwhile_p99);
+	r->meanwhile_max = (double)run->flows.meanwhile.latency.max / 1e3;
+	r->late_turn_p99 = (double)latency_quantile(&run->late_turns, 0.99) / 1e3;
+	r->late_turn_max = (double)run->late_turns.max / 1e3;
 }
 
 /* What trouble there was, and what it did. */

@@ -43,6 +43,7 @@ struct run {
 	uint64_t seen, seen_at; /* stanzas that have arrived or come back; when that last grew */
 	uint64_t away; /* when the last remote server went */
 	struct flows flows; /* only with stages */
+	struct latency late_turns; /* of the loop, while late pairs are being verified */
 	enum stage stage, last_stage;
 	struct counters counters; /* of the router, at the end */
 	bool counted; /* they are known */

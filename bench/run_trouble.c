@@ -19,10 +19,20 @@ static void trouble_begin(struct run *run)
 		sink_vanish(&run->sink, last);
 	if (o->noise)
 		origin_noise(&run->origin, true);
-	if (o->late_pairs)
+	if (o->late_pairs) {
+		run->flows.from = bench_now();
+		run->loop.turns = &run->late_turns;
 		origin_assert_late(&run->origin);
+	}
 	if (o->outage)
 		run_outage(run, true);
+}
+
+/* The last of them was answered. */
+static void late_end(struct run *run)
+{
+	run->loop.turns = NULL;
+	run->flows.to = run->origin.counts.pairs[WAVE_LATE].last;
 }
 
 static void trouble_end(struct run *run)
@@ -55,6 +65,8 @@ void run_trouble_turn(struct run *run)
 		else
 			trouble_end(run);
 	}
+	if (run->loop.turns && origin_settled(&run->origin))
+		late_end(run);
 }
 
 void run_counters_refresh(struct run *run)

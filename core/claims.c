@@ -481,6 +481,7 @@ void claims_resume(struct worker *w)
 
 		list_del(&in->resume);
 		inbound_resume(in, PAUSE_CLAIMS);
+		backlog_wake(in);
 	}
 }
 
@@ -565,14 +566,22 @@ static void request_read(struct request *rq, const struct element *e)
 
 void claims_element(struct inbound *in, const struct frame *f)
 {
-	const struct element *e;
+	if (in->s.state != STREAM_OPEN)
+		return; /* we have said goodbye: nothing could be answered */
+	if (backlog_takes_claim(in, f))
+		STATS_INC(&in->s.w->stats, claims_put_off);
+	else
+		claims_now(in, span_of(f->p, f->len));
+}
+
+void claims_now(struct inbound *in, struct span element)
+{
+	const struct frame f = { .p = element.p, .len = (uint32_t)element.n };
+	const struct element *e = stream_element(&in->s, &f);
 	struct request rq;
 	struct span type;
 	bool result, verify;
 
-	if (in->s.state != STREAM_OPEN)
-		return; /* we have said goodbye: nothing could be answered */
-	e = stream_element(&in->s, f);
 	if (!e)
 		return;
 	result = element_is(e, NS_DIALBACK, "result");

@@ -9,8 +9,10 @@
 
 #include "core/inbound.h"
 
-/* An element in the dialback namespace. */
+/* An element in the dialback namespace; its turn may come later (core/backlog.h). */
 void claims_element(struct inbound *in, const struct frame *f);
+/* One that has come before, in these bytes: its turn is now. */
+void claims_now(struct inbound *in, struct span element);
 
 /* An element that changes nothing: counted, and told the log; on streams to authorities, too. */
 void claims_ignored(struct stream *s, const struct element *e, const char *why);

@@ -69,7 +69,10 @@ void inbound_said(struct inbound *in)
 
 static void inbound_writable(struct stream *s)
 {
-	inbound_resume(container_of(s, struct inbound, s), PAUSE_ANSWERS);
+	struct inbound *in = container_of(s, struct inbound, s);
+
+	inbound_resume(in, PAUSE_ANSWERS);
+	backlog_wake(in);
 }
 
 static void inbound_room(struct route_waiter *waiter)
@@ -222,18 +225,16 @@ static void inbound_stream_element(struct inbound *in, const struct frame *f)
 
 static void inbound_stanza(struct inbound *in, const struct frame *f)
 {
+	if (unlikely(!backlog_is_empty(&in->backlog)) && backlog_takes_stanza(in, f))
+		return;
 	if (unlikely(canary_due(&in->s.w->canary)) && canary_refuses(&in->s, f))
 		router_refuse_outside(in, f);
 	else
 		router_from_outside(in, f);
 }
 
-static void inbound_frame(struct stream *s, const struct frame *f)
+void inbound_element(struct inbound *in, const struct frame *f)
 {
-	struct inbound *in = container_of(s, struct inbound, s);
-
-	if (!stream_admits(s, f))
-		return;
 	switch (f->kind) {
 	case FRAME_MESSAGE:
 	case FRAME_PRESENCE:
@@ -247,12 +248,18 @@ static void inbound_frame(struct stream *s, const struct frame *f)
 		inbound_stream_element(in, f);
 		break;
 	case FRAME_CONTENT:
-		stream_fail(s, "unsupported-stanza-type", NULL,
+		stream_fail(&in->s, "unsupported-stanza-type", NULL,
 			"an element of jabber:server that is no stanza");
 		break;
 	default:
 		inbound_foreign(in, f);
 	}
+}
+
+static void inbound_frame(struct stream *s, const struct frame *f)
+{
+	if (stream_admits(s, f))
+		inbound_element(container_of(s, struct inbound, s), f);
 }
 
 /* -- life -- */
@@ -300,6 +307,7 @@ static void inbound_ended(struct stream *s)
 	struct inbound *in = container_of(s, struct inbound, s);
 
 	verifier_cancel_all(s->w->verifier, &in->asker);
+	backlog_wake(in);
 	/* No claim is left that would resume it, and the peer's own end must be read. */
 	if (in->pausing & PAUSE_CLAIMS && list_empty(&in->resume))
 		list_add_tail(&s->w->resumable, &in->resume);
@@ -320,6 +328,7 @@ static void inbound_closed(struct stream *s, int err, const char *why)
 	inbound_uncount(in);
 	list_del(&in->waiter.link);
 	list_del(&in->resume);
+	backlog_free(&in->backlog);
 	pairs_free(in->pairs);
 	identity_free(in->identity);
 	mem_free(in->from);
@@ -368,6 +377,7 @@ static bool inbound_start(struct inbound *in, struct worker *w, struct conn *c)
 	in->opened = w->now;
 	in->counted = true;
 	list_init(&in->resume);
+	backlog_init(&in->backlog, &w->backlogs);
 	list_init(&in->waiter.link);
 	in->waiter.fn = inbound_room;
 	stream_set_timer(&in->s, TIMEOUT_HEADER_MS);

@@ -7,6 +7,7 @@
 #ifndef SLUICE_CORE_INBOUND_H
 #define SLUICE_CORE_INBOUND_H
 
+#include "core/backlog.h"
 #include "core/negotiate.h"
 #include "core/pins.h"
 #include "core/route.h"
@@ -21,6 +22,7 @@ struct inbound {
 	struct stream s;
 	struct asker asker;
 	struct pairs *pairs;
+	struct backlog backlog; /* of claims */
 	char *from, *to; /* of the header, canonical; NULL: absent */
 	struct lang lang; /* of the header */
 	struct identity *identity; /* what the peer's certificate proves; NULL: nothing */
@@ -48,6 +50,7 @@ enum inbound_pause {
 	PAUSE_CLAIMS = 1, /* too many claims of a stream that has proven nothing */
 	PAUSE_ROUTE = 2, /* the one route that it feeds is full */
 	PAUSE_ANSWERS = 4, /* it does not read our answers */
+	PAUSE_TURN = 8, /* a stanza has to wait for claims before it (core/backlog.h) */
 };
 
 /* listen_fn of the outer listeners, without and with TLS from the first byte; ctx is the worker. */
@@ -59,6 +62,8 @@ void inbound_proven(struct inbound *in);
 
 void inbound_pause(struct inbound *in, enum inbound_pause why);
 void inbound_resume(struct inbound *in, enum inbound_pause why);
+/* A depth-1 element whose namespace is in order. */
+void inbound_element(struct inbound *in, const struct frame *f);
 /* Answers wait that the peer does not read: no more input until it does. */
 void inbound_said(struct inbound *in);
 

@@ -154,7 +154,7 @@ static struct sasl_facts sasl_facts(struct inbound *in)
 {
 	const char *unavailable = in->identity ? NULL : in->unproven;
 
-	if (pairs_count(in->pairs, PAIR_VERIFYING) > 0)
+	if (pairs_count(in->pairs, PAIR_VERIFYING) > 0 || !backlog_is_empty(&in->backlog))
 		unavailable = "a key is being verified, whose stream would begin anew";
 	return (struct sasl_facts){
 		.tls = inbound_is_secure(in),

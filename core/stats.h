@@ -34,6 +34,7 @@
 	X(sasl_accepted, "streams whose sender proved itself by certificate (SASL EXTERNAL)")      \
 	X(sasl_refused, "attempts at that which failed")                                           \
 	X(claims, "db:result requests received")                                                   \
+	X(claims_put_off, "dialback elements whose turn came later: too many at once")             \
 	X(pairs_valid, "domain pairs that became valid")                                           \
 	X(pairs_by_certificate, "of them, proven by the peer's certificate")                       \
 	X(pairs_by_verdict, "of them, proven on another stream with the same TLS key")             \

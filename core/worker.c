@@ -243,7 +243,8 @@ static uint32_t worker_sleep(const struct worker *w)
 
 	if (uring_pending(w->ring) || conns_dirty(w->conns) || dns_busy(w->dns) ||
 		resolver_busy(w->resolver) || !list_empty(&w->resumable) ||
-		routes_busy(w->routes) || spsc_nonempty(w->inbox) || mesh_busy(w->port))
+		!list_empty(&w->backlogs.turns) || routes_busy(w->routes) ||
+		spsc_nonempty(w->inbox) || mesh_busy(w->port))
 		return 0;
 	wait = timer_wheel_next(w->wheel, w->now, w->draining ? 50 : MAX_SLEEP_MS);
 	wait = initiator_next(w->initiator, w->now, wait);
@@ -288,6 +289,7 @@ static void worker_loop(struct worker *w)
 		worker_tickets(w);
 		dns_turn(w->dns, w->now);
 		resolver_turn(w->resolver, w->now);
+		backlogs_turn(w);
 		verifier_turn(w->verifier, w->now);
 		initiator_turn(w->initiator, w->now);
 		claims_resume(w);
@@ -508,6 +510,7 @@ void worker_init(struct worker *w, struct crew *crew, unsigned number, struct ho
 	list_init(&w->streams);
 	list_init(&w->dialling);
 	list_init(&w->resumable);
+	backlogs_init(&w->backlogs);
 	w->inbox = spsc_new(INBOX_MESSAGES, sizeof(struct control));
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->started, NULL);

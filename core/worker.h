@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "core/backlog.h"
 #include "core/base/spsc.h"
 #include "core/bounce.h"
 #include "core/canary.h"
@@ -89,6 +90,7 @@ struct worker {
 	struct ipcount *unauthenticated; /* inbound streams per source address */
 	struct stats stats;
 	struct carries carries; /* incomplete elements of all streams */
+	struct backlogs backlogs; /* claims of all streams that have to wait for their turn */
 	struct list streams; /* all struct stream */
 	struct list resumable; /* inbound streams whose claims have shrunk */
 	uint64_t links_until; /* while draining: backends keep their links so long */

@@ -19,13 +19,18 @@
 #include "dialback/arena.h"
 
 #define PAIR_BITS 20
+#define SENDER_TAG (64 - 3 * PAIR_BITS)
 #define NAME_BITS 28
 #define NAME_UNIT 8 /* bytes: 2 GiB of names in NAME_BITS */
 #define SLOTS_MIN 16
 #define RUN_MAX 256
+/* So many slots ahead, a rebuilding asks for the memory that it will read. */
+#define AHEAD 8
 /* Pairs looked at for one to reuse, per pairs_add at the bound. */
 #define SWEEP 4096
 
+_Static_assert(PAIR_BITS + 2 + SENDER_TAG <= 32,
+	"a table at most 0.6 full leaves the tag its bits");
 _Static_assert(LIMIT_PAIRS_FLAG_MAX < 1 << PAIR_BITS, "a pair's index fits in its bits");
 
 /* A domain pair as somebody wrote it: bytes are "from\0to\0". */
@@ -42,7 +47,7 @@ struct slot {
 
 /* A sender domain: pairs that have it, how many of them are VALID, and one of them for its name. */
 struct sender {
-	uint64_t tag : 64 - 3 * PAIR_BITS;
+	uint64_t tag : SENDER_TAG;
 	uint64_t pairs : PAIR_BITS; /* 0: the slot is empty */
 	uint64_t valid : PAIR_BITS;
 	uint64_t leader : PAIR_BITS;
@@ -210,9 +215,12 @@ static bool slots_move(struct pairs *ps, struct slot *slots, uint32_t mask)
 	ps->slots = slots;
 	ps->mask = mask;
 	ps->n_slots = 0;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
+		if (i + AHEAD < n && old[i + AHEAD].name)
+			__builtin_prefetch(spelling_at(ps, old[i + AHEAD].name));
 		if (old[i].name)
 			good &= slot_insert(ps, old[i].name, old[i].pair);
+	}
 	mem_free(old);
 	return good;
 }
@@ -293,21 +301,21 @@ static void slot_del(struct pairs *ps, uint32_t name)
 
 /* -- senders -- */
 
-static uint64_t sender_hash(const struct pairs *ps, struct span from)
+static uint32_t sender_hash(const struct pairs *ps, struct span from)
 {
-	return hash_sip(&ps->key, from);
+	return (uint32_t)hash_sip(&ps->key, from);
 }
 
-static unsigned sender_tag(uint64_t hash)
+/* The bits that no table is large enough to use. */
+static unsigned sender_tag(uint32_t hash)
 {
-	return (unsigned)(hash >> (3 * PAIR_BITS));
+	return hash >> (32 - SENDER_TAG);
 }
 
 /* The slot of `from`, or the empty one where it belongs. */
-static struct sender *sender_slot(const struct pairs *ps, struct span from)
+static struct sender *sender_slot(const struct pairs *ps, struct span from, uint32_t hash)
 {
-	uint64_t hash = sender_hash(ps, from);
-	uint32_t i = (uint32_t)hash & ps->sender_mask;
+	uint32_t i = hash & ps->sender_mask;
 
 	for (; ps->senders[i].pairs; i = (i + 1) & ps->sender_mask) {
 		const struct sender *s = &ps->senders[i];
@@ -321,9 +329,24 @@ static struct sender *sender_slot(const struct pairs *ps, struct span from)
 
 bool pairs_sender_valid(const struct pairs *ps, struct span from)
 {
-	const struct sender *s = sender_slot(ps, from);
+	const struct sender *s = sender_slot(ps, from, sender_hash(ps, from));
 
 	return s->pairs && s->valid;
+}
+
+static uint32_t sender_home(const struct pairs *ps, const struct sender *s)
+{
+	return pair_at(ps, s->leader)->from_hash & ps->sender_mask;
+}
+
+/* One that has moved here from a smaller table, where nobody else had the same sender. */
+static void sender_put(struct pairs *ps, const struct sender *s)
+{
+	uint32_t i = sender_home(ps, s);
+
+	while (ps->senders[i].pairs)
+		i = (i + 1) & ps->sender_mask;
+	ps->senders[i] = *s;
 }
 
 static bool senders_reserve(struct pairs *ps)
@@ -338,9 +361,12 @@ static bool senders_reserve(struct pairs *ps)
 		return false;
 	ps->senders = grown;
 	ps->sender_mask = (uint32_t)(2 * size - 1);
-	for (uint64_t i = 0; i < size; i++)
+	for (uint64_t i = 0; i < size; i++) {
+		if (i + AHEAD < size && old[i + AHEAD].pairs)
+			__builtin_prefetch(pair_at(ps, old[i + AHEAD].leader));
 		if (old[i].pairs)
-			*sender_slot(ps, pair_from(ps, pair_at(ps, old[i].leader))) = old[i];
+			sender_put(ps, &old[i]);
+	}
 	mem_free(old);
 	return true;
 }
@@ -348,21 +374,17 @@ static bool senders_reserve(struct pairs *ps)
 /* One more pair has this sender; the room is reserved. */
 static void sender_join(struct pairs *ps, uint32_t pair)
 {
-	struct span from = pair_from(ps, pair_at(ps, pair));
-	struct sender *s = sender_slot(ps, from);
+	struct pair *p = pair_at(ps, pair);
+	struct span from = pair_from(ps, p);
+	uint32_t hash = sender_hash(ps, from);
+	struct sender *s = sender_slot(ps, from, hash);
 
+	p->from_hash = hash;
 	if (!s->pairs) {
-		*s = (struct sender){ .tag = sender_tag(sender_hash(ps, from)), .leader = pair };
+		*s = (struct sender){ .tag = sender_tag(hash), .leader = pair };
 		ps->n_senders++;
 	}
 	s->pairs++;
-}
-
-static uint32_t sender_home(const struct pairs *ps, const struct sender *s)
-{
-	struct span from = pair_from(ps, pair_at(ps, s->leader));
-
-	return (uint32_t)sender_hash(ps, from) & ps->sender_mask;
 }
 
 static void sender_leave(struct pairs *ps, struct sender *s)
@@ -460,7 +482,7 @@ static bool pair_reuse(struct pairs *ps, uint32_t index, struct span from, struc
 
 	if (!pair_useless(p, now) || p->spellings || spelling_units(from, to) > room)
 		return false;
-	s = sender_slot(ps, pair_from(ps, p));
+	s = sender_slot(ps, pair_from(ps, p), p->from_hash);
 	if (s->leader == index && s->pairs > 1)
 		return false;
 	sender_leave(ps, s);
@@ -546,7 +568,7 @@ void pairs_set_state(struct pairs *ps, struct pair *p, enum pair_state to)
 	BUG_ON(p->state >= PAIR_STATES || to >= PAIR_STATES);
 	BUG_ON(!(edges[p->state] & 1u << to));
 	if (p->state == PAIR_VALID || to == PAIR_VALID) {
-		struct sender *s = sender_slot(ps, pair_from(ps, p));
+		struct sender *s = sender_slot(ps, pair_from(ps, p), p->from_hash);
 
 		BUG_ON(!s->pairs);
 		if (to == PAIR_VALID)

@@ -42,6 +42,7 @@ struct pair {
 	void *route; /* core's: where the target lives; good while route_gen is current */
 	uint64_t refused_until; /* ms */
 	uint32_t route_gen;
+	uint32_t from_hash; /* for the table of senders */
 	uint32_t names; /* where the canonical "from\0to\0" is in the table's arena */
 	uint16_t from_len, to_len;
 	uint16_t names_room; /* what that place holds, in the arena's units */

@@ -53,7 +53,11 @@
 #define LIMIT_KEYS_MAX 4096
 #define LIMIT_SOURCES 65536 /* sources remembered at once */
 #define LIMIT_CANDIDATES 16 /* addresses tried for one authority */
-#define LIMIT_VERIFY_PER_TURN 32 /* new verifications begun in one loop turn */
+#define LIMIT_VERIFY_PER_TURN 16 /* new verifications begun in one loop turn */
+
+/* -- claims of proven streams: what is taken up at once (core/backlog.h) -- */
+#define LIMIT_CLAIMS_PER_TURN 16 /* in one loop turn of a worker */
+#define LIMIT_BACKLOG 8388608 /* bytes kept, per worker; and a stanza for each such stream */
 
 /* -- streams that we open to deliver stanzas (2.3, 2.9.4) -- */
 #define LIMIT_OUT_STANZAS 128 /* kept for a pair that is not verified yet */

@@ -89,6 +89,34 @@ Test(flows, whose_and_when)
 	names_free(&n);
 }
 
+Test(flows, meanwhile)
+{
+	static struct flows f;
+	struct names n;
+	struct pace p;
+
+	cr_assert(names_init(&n, "o.test", 12, 0, NULL, "b.test", 1, 1));
+	pace_begin(&p, 3000, 1000, true, 1, BEGAN);
+	flows_init(&f, &n, &p);
+	flows_send(&f, 1, after(1.1));
+	flows_arrive(&f, 1, after(1.1), after(1.9));
+	cr_expect_eq(f.meanwhile.sent + f.meanwhile.arrived, 0, "nobody is being verified");
+	f.from = after(1.2);
+	flows_send(&f, 1, after(1.1));
+	flows_send(&f, 1, after(1.2));
+	flows_send(&f, 1, after(1.3));
+	flows_arrive(&f, 1, after(1.1), after(1.4));
+	flows_arrive(&f, 1, after(1.2), after(1.3));
+	f.to = after(1.25);
+	flows_arrive(&f, 1, after(1.3), after(1.4));
+	cr_expect_eq(f.meanwhile.sent, 2);
+	cr_expect_eq(f.meanwhile.arrived, 1);
+	cr_expect_eq(f.meanwhile.latency.max, after(1.3) - after(1.2));
+	cr_expect_eq(f.of[STAGE_MIDDLE][FLOW_OTHERS].arrived, 4,
+		"they are in the other books as well");
+	names_free(&n);
+}
+
 Test(range, steps)
 {
 	struct range r = { 3, 10, 24 }, none = { 0, 0, 0 };
