@@ -21,11 +21,14 @@
 #ifndef SLUICE_CORE_CHANNEL_H
 #define SLUICE_CORE_CHANNEL_H
 
+#include "core/base/limits.h"
 #include "core/base/list.h"
 #include "core/base/span.h"
 #include "core/post.h"
 
-#define CHANNEL_CREDIT 131072 /* bytes */
+/* Bytes. What a worker may take of its own input in one turn: of a backend that is busy all the time, the
+ * other workers' streams have no less than those beside it. */
+#define CHANNEL_CREDIT LIMIT_TURN_BYTES
 
 struct channel;
 struct channels; /* both ends of all that a worker has */
