@@ -3,6 +3,7 @@
 
 #include "core/base/log.h"
 #include "core/negotiate.h"
+#include "core/outward.h"
 #include "core/worker.h"
 #include "dialback/receive.h"
 
@@ -535,6 +536,9 @@ static void verify_request(struct inbound *in, const struct request *rq, struct 
 			: a == AUTHORITY_INVALID ? "invalid"
 						 : NULL,
 		DB_ITEM_NOT_FOUND);
+	if (a != AUTHORITY_NOT_HOSTED)
+		outward_verified(w, originating, receiving,
+			a == AUTHORITY_VALID ? "we said valid" : "we said invalid");
 }
 
 static void verify_element(struct inbound *in, const struct request *rq)

@@ -257,6 +257,13 @@ static void control_stats(const struct router *r)
 			LF_INT("failed", use.verdict[VERDICT_FAILED]));
 }
 
+/* Counters first: what follows comes from the workers, each in its own time. */
+static void control_tell(struct router *r)
+{
+	control_stats(r);
+	crew_tell(&r->crew, &(struct control){ .what = CONTROL_EXPLAIN });
+}
+
 static void control_wait(struct router *r, const sigset_t *signals)
 {
 	bool draining = false;
@@ -273,7 +280,7 @@ static void control_wait(struct router *r, const sigset_t *signals)
 		else if (sig == SIGHUP)
 			control_reload(r);
 		else if (sig == SIGUSR1)
-			control_stats(r);
+			control_tell(r);
 		else if (sig == SIGTERM || sig == SIGINT) {
 			LOG(LOG_INFO, "stopping",
 				draining ? "told twice: stopping at once"

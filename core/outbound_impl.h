@@ -8,6 +8,7 @@
 #define SLUICE_CORE_OUTBOUND_IMPL_H
 
 #include "core/config.h"
+#include "core/explain.h"
 #include "core/opening.h"
 #include "core/outbound.h"
 #include "core/shares.h"

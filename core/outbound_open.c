@@ -326,11 +326,18 @@ static bool too_weak(struct outbound *o)
 	return true;
 }
 
+static void outbound_explain(const struct outbound *o, enum explain_stage stage, const char *detail)
+{
+	explain_stream(o->w->explain, span_str(o->opening.to), stage, &o->opening.at, detail,
+		o->w->now);
+}
+
 void outbound_secured(struct stream *s)
 {
 	struct outbound *o = container_of(s, struct outbound, s);
 
 	STATS_INC(&o->w->stats, streams_out_secure);
+	outbound_explain(o, EXPLAIN_TLS, tls_version(conn_tls(s->conn)));
 	identify(o, conn_tls(s->conn));
 	/* What was learnt in the clear counts for nothing (rule 1.5.6). */
 	o->dialback = o->errors = false;
@@ -345,6 +352,7 @@ void outbound_secured(struct stream *s)
 static void external_succeeded(struct outbound *o)
 {
 	STATS_INC(&o->w->stats, streams_out_proven);
+	outbound_explain(o, EXPLAIN_AUTH, "SASL EXTERNAL");
 	o->authenticated = true;
 	o->phase = OUTBOUND_HEADER;
 	stream_restart(&o->s);
@@ -358,6 +366,7 @@ static void external_failed(struct outbound *o, const struct element *e)
 	char peer[ADDR_TEXT];
 
 	STATS_INC(&o->w->stats, sasl_out_refused);
+	outbound_explain(o, EXPLAIN_AUTH, "SASL EXTERNAL was refused");
 	addr_format(conn_peer(o->s.conn), peer);
 	LOG(LOG_INFO, "sasl-out-refused", "the server does not take our certificate as a proof",
 		LF_STR("peer", peer), LF_STR("from", o->opening.from), LF_STR("to", o->opening.to),

@@ -2,6 +2,7 @@
 #include "core/outward.h"
 
 #include "core/base/log.h"
+#include "core/explain.h"
 #include "core/outbound.h"
 #include "core/router.h"
 #include "core/shares.h"
@@ -17,6 +18,12 @@ struct post_outward { /* POST_OUTWARD */
 	bool error;
 	uint32_t len;
 	char text[]; /* from, to, then the stanza */
+};
+
+struct post_verified { /* POST_VERIFIED */
+	const char *answer;
+	uint16_t from_n, to_n;
+	char text[]; /* from, to */
 };
 
 /* -- what the sender is told (rule 8.4) -- */
@@ -177,6 +184,82 @@ void outward_error(struct worker *w, struct span from, struct span to, struct sp
 		error_count(w, false);
 }
 
+/* -- what an operator is told (core/explain.h) -- */
+
+void outward_verified_record(struct worker *w, const char *p)
+{
+	const struct post_verified *post = (const void *)p;
+
+	explain_verified(w->explain, span_of(post->text, post->from_n),
+		span_of(post->text + post->from_n, post->to_n), post->answer, w->now);
+}
+
+void outward_verified(struct worker *w, struct span from, struct span to, const char *answer)
+{
+	const struct span domains[] = { from, to };
+	unsigned home = crew_home(w->crew, to);
+	struct post_verified *post;
+
+	if (home == w->number) {
+		explain_verified(w->explain, from, to, answer, w->now);
+		return;
+	}
+	post = mesh_write(w->port, home, POST_VERIFIED, sizeof(*post) + from.n + to.n);
+	if (!post)
+		return; /* one line less */
+	post->answer = answer;
+	post->from_n = (uint16_t)from.n;
+	post->to_n = (uint16_t)to.n;
+	(void)pieces_put(post->text, domains, 2);
+}
+
+static void op_step(void *ctx, struct span from, struct span to, enum out_step step,
+	const struct place *at, const struct out_reason *why)
+{
+	struct worker *w = ctx;
+
+	switch (step) {
+	case OUT_STEP_BEGUN:
+		explain_pair(w->explain, from, to, EXPLAIN_BEGUN, NULL, NULL, w->now);
+		break;
+	case OUT_STEP_LOOKED_UP:
+		explain_stream(w->explain, to, EXPLAIN_NAMES, at, NULL, w->now);
+		break;
+	case OUT_STEP_DIALLED:
+		explain_stream(w->explain, to, EXPLAIN_BEGUN, at, NULL, w->now);
+		break;
+	case OUT_STEP_CONNECTED:
+		explain_stream(w->explain, to, EXPLAIN_CONNECTED, at, NULL, w->now);
+		break;
+	case OUT_STEP_UP:
+		explain_stream(w->explain, to, EXPLAIN_STREAM, at, NULL, w->now);
+		break;
+	case OUT_STEP_JOINED:
+		explain_pair(w->explain, from, to, EXPLAIN_STREAM, at,
+			"that of another domain there", w->now);
+		break;
+	case OUT_STEP_CLAIMED:
+		explain_pair(w->explain, from, to, EXPLAIN_CLAIMED, at, NULL, w->now);
+		break;
+	case OUT_STEP_VALID:
+		explain_pair(w->explain, from, to, EXPLAIN_RESULT, at, "valid", w->now);
+		break;
+	case OUT_STEP_FAILED:
+		if (from.n)
+			explain_failed(w->explain, from, to, refusals[why->how].text,
+				why->condition, w->now);
+		break;
+	case OUT_STEP_FOREIGN:
+		LOG(LOG_WARN, "sender-foreign",
+			"the names of a hosted domain do not lead to this router (--own-addr): "
+			"other servers will not accept it, and it shares no stream",
+			LF_SPAN("domain", from));
+		break;
+	case OUT_STEP_DOWN:
+		break;
+	}
+}
+
 /* -- the initiator's wishes -- */
 
 static void op_resolve(void *ctx, struct span domain, uint64_t cookie)
@@ -225,12 +308,12 @@ static void op_claim(void *ctx, struct out_link *l, struct span from, struct spa
 	outbound_claim(out_link_user(l), from, to);
 }
 
-/* One that was kept is one pair's among its own: there is no queue to be fair in. */
-static void op_send(void *ctx, struct out_link *l, struct span stanza)
+static void op_send(void *ctx, struct out_link *l, struct span from, struct span to,
+	struct span stanza)
 {
 	struct outward_refusal why;
 
-	if (!outward_write(ctx, l, SPAN_NONE, SPAN_NONE, &stanza, 1, &why))
+	if (!outward_write(ctx, l, from, to, &stanza, 1, &why))
 		router_return(ctx, stanza, why.error, why.text);
 }
 
@@ -262,20 +345,6 @@ static bool op_is_ours(void *ctx, const struct place *places, unsigned n)
 	return false;
 }
 
-static void op_step(void *ctx, struct span from, struct span to, enum out_step step,
-	const struct place *at, const char *detail)
-{
-	(void)ctx;
-	(void)at;
-	(void)detail;
-	(void)to;
-	if (step == OUT_STEP_FOREIGN)
-		LOG(LOG_WARN, "sender-foreign",
-			"the names of a hosted domain do not lead to this router (--own-addr): "
-			"other servers will not accept it, and it shares no stream",
-			LF_SPAN("domain", from));
-}
-
 #define OPS                                                                                        \
 	.resolve = op_resolve, .open = op_open, .close = op_close, .suits = op_suits,              \
 	.claim = op_claim, .send = op_send, .give_back = op_give_back, .permits = op_permits,      \
@@ -294,6 +363,7 @@ void outward_open(struct worker *w)
 		.max_kept = c->mem_budget / c->workers / KEPT_SHARE,
 	};
 
+	w->explain = explain_new();
 	w->initiator = initiator_new(c->n_own_addr ? &ops_own : &ops, w, &opts);
 }
 

@@ -38,8 +38,12 @@ bool outward_stanza(struct worker *w, struct span from, struct span to, const st
  * dropped otherwise (rule 8.5). Counts what became of it. */
 void outward_error(struct worker *w, struct span from, struct span to, struct span error);
 
-/* A record of POST_OUTWARD. */
+/* A server of the remote domain `to` has asked about a key of `from`, and got this answer (static). */
+void outward_verified(struct worker *w, struct span from, struct span to, const char *answer);
+
+/* Records of POST_OUTWARD and POST_VERIFIED. */
 void outward_record(struct worker *w, const char *p);
+void outward_verified_record(struct worker *w, const char *p);
 
 /* A look-up of the initiator's has ended. */
 void outward_resolved(struct worker *w, uint64_t cookie, const struct resolve_answer *a);

@@ -28,7 +28,9 @@ enum post {
 	POST_ANSWER,
 	POST_STRAY, /* nobody asked for that answer */
 
-	POST_OUTWARD, /* core/outward: a stanza for a remote domain, whose home is here */
+	/* core/outward, to the home of a remote domain */
+	POST_OUTWARD, /* a stanza for it */
+	POST_VERIFIED, /* it has asked about a key */
 
 	POST_PHASE, /* core/worker: the router stops */
 };

@@ -14,6 +14,7 @@
 #include "core/claims.h"
 #include "core/component.h"
 #include "core/diag.h"
+#include "core/explain.h"
 #include "core/inbound.h"
 #include "core/outbound.h"
 #include "core/outward.h"
@@ -121,7 +122,8 @@ static void worker_end_questions(struct worker *w)
 
 static bool worker_has_links(struct worker *w)
 {
-	list_each(l, &w->streams) if (component_of(container_of(l, struct stream, link))) return true;
+	list_each(l,
+		&w->streams) if (component_of(container_of(l, struct stream, link))) return true;
 	return false;
 }
 
@@ -176,6 +178,9 @@ static void worker_inbox(struct worker *w)
 			if (w->number == 0)
 				STATS_INC(&w->stats, reloads_failed);
 			break;
+		case CONTROL_EXPLAIN:
+			explain_all(w->explain, w->now);
+			break;
 		case CONTROL_DRAIN:
 			worker_drain(w);
 			break;
@@ -219,6 +224,9 @@ static void worker_record(void *ctx, unsigned from, unsigned kind, const char *p
 		break;
 	case POST_OUTWARD:
 		outward_record(w, p);
+		break;
+	case POST_VERIFIED:
+		outward_verified_record(w, p);
 		break;
 	case POST_PHASE:
 		w->in_phase[*(const enum drain_phase *)(const void *)p]++;
@@ -423,6 +431,7 @@ static void worker_close(struct worker *w)
 	authcalls_free(w->authcalls);
 	authlinks_free(w->authlinks);
 	initiator_free(w->initiator);
+	explain_free(w->explain);
 	if (w->resolver)
 		resolver_free(w->resolver);
 	if (w->dns)

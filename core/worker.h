@@ -38,7 +38,13 @@
 
 /* From the control thread to a worker. */
 struct control {
-	enum { CONTROL_HOSTING, CONTROL_REFUSED, CONTROL_DRAIN, CONTROL_ABORT } what;
+	enum {
+		CONTROL_HOSTING,
+		CONTROL_REFUSED,
+		CONTROL_EXPLAIN,
+		CONTROL_DRAIN,
+		CONTROL_ABORT
+	} what;
 	struct hosting *hosting; /* CONTROL_HOSTING: the worker's reference */
 };
 
@@ -79,6 +85,7 @@ struct worker {
 	struct authcalls *authcalls; /* what it has open at the homes of authorities */
 	struct authlinks *authlinks; /* streams to those whose home is here */
 	struct initiator *initiator; /* pairs whose target's home is here */
+	struct explain *explain; /* why pairs fail */
 	struct list dialling; /* struct outbound that have no connection yet */
 	bool reviewing; /* registry or policy have changed, pairs are looked at again */
 	struct authority *authority;

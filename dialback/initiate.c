@@ -19,10 +19,12 @@ struct initiator *initiator_new(const struct initiate_ops *ops, void *ctx,
 	table_init(&i->peers);
 	list_init(&i->all_targets);
 	list_init(&i->stirred);
+	list_init(&i->resting);
 	list_init(&i->round);
+	list_init(&i->openers);
 	list_init(&i->links);
-	list_init(&i->to_open);
 	list_init(&i->claiming);
+	list_init(&i->to_close);
 	list_init(&i->peers_by_use);
 	wheel_init(&i->pair_wheel);
 	wheel_init(&i->target_wheel);
@@ -66,9 +68,7 @@ void initiator_free(struct initiator *i)
 	if (!i)
 		return;
 	/* Those that were never opened have nobody who would tell their end. */
-	while (!list_empty(&i->to_open))
-		initiator_link_down(i, list_first(&i->to_open, struct out_link, todo),
-			OUT_LOSS_OURS, NULL, i->now);
+	out_links_drop(i);
 	BUG_ON(!list_empty(&i->links));
 	table_free(&i->pairs, out_pair_drop);
 	table_free(&i->targets, target_drop);
@@ -109,6 +109,13 @@ static enum out_take out_return(struct out_reason *why, struct out_reason what)
 	return OUT_RETURN;
 }
 
+/* One that would have a stream of its own does not get it for an error. */
+static bool out_error_may_begin(const struct target *t, const struct out_pair *p)
+{
+	return t && target_is_up(t) &&
+		!(p && (p->isolated || p->constrained || p->sender->foreign));
+}
+
 /* A pair that is not known, or that may be tried again. */
 static enum out_take out_begin(struct initiator *i, struct out_pair *p, struct span from,
 	struct span to, const struct span *pieces, unsigned n, bool error, struct out_reason *why)
@@ -116,24 +123,25 @@ static enum out_take out_begin(struct initiator *i, struct out_pair *p, struct s
 	struct target *t = target_find(i, to);
 	enum out_take take;
 
-	if (error && !(t && target_is_up(t)))
+	if (error && !out_error_may_begin(t, p))
 		return OUT_NOWHERE;
 	if (i->draining)
 		return out_return(why, (struct out_reason){ OUT_DRAINING, NULL });
 	if (t && i->now < t->held_until && !target_is_up(t))
 		return out_return(why, t->reason);
-	if (!p) {
-		if (!i->ops->permits(i->ctx, from, to))
-			return out_return(why, (struct out_reason){ OUT_BLOCKED, NULL });
+	if (!i->ops->permits(i->ctx, from, to))
+		return out_return(why, (struct out_reason){ OUT_BLOCKED, NULL });
+	if (!p)
 		p = out_pair_new(i, from, to);
-	}
 	if (!p)
 		return out_return(why, (struct out_reason){ OUT_FULL, NULL });
 	take = out_keep(i, p, pieces, n, why);
-	if (take == OUT_KEPT)
+	if (take == OUT_KEPT) {
+		i->ops->step(i->ctx, from, to, OUT_STEP_BEGUN, NULL, NULL);
 		out_pair_wait(i, p);
-	else if (p->state == OUT_PAIR_WAITING)
+	} else if (p->state == OUT_PAIR_WAITING) {
 		out_pair_free(i, p);
+	}
 	return take;
 }
 
@@ -163,7 +171,8 @@ bool initiator_requeue(struct initiator *i, struct out_link *l, struct span from
 {
 	struct out_pair *p = out_pair_find(i, from, to);
 
-	if (!p || !p->seat || p->seat->l != l || !out_pair_requeue(i, p, stanza))
+	if (!p || !p->seat || p->seat->l != l || p->state == OUT_PAIR_FAILED ||
+		!out_pair_requeue(i, p, stanza))
 		return false;
 	i->stats.moved++;
 	return true;
@@ -244,12 +253,15 @@ static void out_link_learn(struct initiator *i, struct out_link *l, const struct
 
 	if (peer)
 		peer->unanswered = 0;
-	if (p->state == OUT_PAIR_REQUESTED)
+	/* The others had to ask the authority first. */
+	if (p->state == OUT_PAIR_REQUESTED && i->now - p->asked_at < l->rtt)
 		l->rtt = i->now - p->asked_at;
-	if (answer != OUT_ANSWER_VALID)
-		l->window = l->window > 1 ? l->window / 2 : 1;
-	else if (l->window < LIMIT_OUT_WINDOW_MAX)
-		l->window++;
+	/* Never less than at first: one claim without an answer must not hold up all others. */
+	if (answer == OUT_ANSWER_VALID)
+		l->window += l->window < LIMIT_OUT_WINDOW_MAX;
+	else if (l->window > LIMIT_OUT_WINDOW_MIN)
+		l->window = l->window / 2 > LIMIT_OUT_WINDOW_MIN ? l->window / 2
+								 : LIMIT_OUT_WINDOW_MIN;
 }
 
 bool initiator_answer(struct initiator *i, struct out_link *l, struct span from, struct span to,
@@ -263,7 +275,8 @@ bool initiator_answer(struct initiator *i, struct out_link *l, struct span from,
 		return false;
 	}
 	out_link_learn(i, l, p, answer);
-	if (l->quarantined_until)
+	/* Whoever has called two of them invalid may still be about to close. */
+	if (answer != OUT_ANSWER_INVALID)
 		out_link_calm(i, l);
 	switch (answer) {
 	case OUT_ANSWER_VALID:
@@ -292,7 +305,7 @@ static void pairs_review(struct initiator *i, struct list *pairs)
 			out_pair_fail(i, p, OUT_BLOCKED, NULL, 0);
 		else if (p->seat && p->seat->l->state == OUT_LINK_UP &&
 			!i->ops->suits(i->ctx, p->seat->l, out_pair_sender(p), out_pair_target(p)))
-			out_pair_wait(i, p);
+			out_pair_leave(i, p);
 	}
 }
 
@@ -315,6 +328,13 @@ static void target_each_list(struct initiator *i, struct target *t,
 	target_rest(i, t);
 }
 
+/* What our own rules forbade. */
+static void out_pair_forgive(const struct initiator *i, struct out_pair *p)
+{
+	if (p->reason.how == OUT_NO_TLS || p->reason.how == OUT_NO_AUTH)
+		p->hold_until = i->now;
+}
+
 void initiator_review(struct initiator *i, uint64_t now)
 {
 	i->now = now;
@@ -323,25 +343,28 @@ void initiator_review(struct initiator *i, uint64_t now)
 		struct target *t = container_of(at, struct target, link);
 
 		t->held_until = 0; /* whatever failed, it may go now */
+		list_each(failed, &t->failed)
+			out_pair_forgive(i, container_of(failed, struct out_pair, at));
 		target_each_list(i, t, pairs_review);
 	}
 }
 
 static void pairs_drain(struct initiator *i, struct list *pairs)
 {
-	const struct out_reason why = { OUT_DRAINING, NULL };
-
 	list_each_safe(at, tmp, pairs)
-		out_pair_return(i, container_of(at, struct out_pair, at), &why);
+	{
+		struct out_pair *p = container_of(at, struct out_pair, at);
+
+		if (!p->seat || p->seat->l->state != OUT_LINK_UP)
+			out_pair_fail(i, p, OUT_DRAINING, NULL, 0);
+	}
 }
 
 void initiator_drain(struct initiator *i, uint64_t now)
 {
 	i->now = now;
 	i->draining = true;
-	while (!list_empty(&i->to_open))
-		initiator_link_down(i, list_first(&i->to_open, struct out_link, todo),
-			OUT_LOSS_OURS, NULL, now);
+	out_links_drop(i);
 	list_each(at, &i->links) out_link_calm(i, container_of(at, struct out_link, all));
 	list_each_safe(at, tmp, &i->all_targets)
 		target_each_list(i, container_of(at, struct target, link), pairs_drain);
@@ -374,13 +397,16 @@ void initiator_turn(struct initiator *i, uint64_t now)
 	senders_look_up(i);
 	out_links_open(i);
 	out_links_claim(i);
+	out_links_close(i);
+	targets_forget(i);
 }
 
 uint32_t initiator_next(const struct initiator *i, uint64_t now, uint32_t max)
 {
-	if (!list_empty(&i->claiming) || (!i->draining && !list_empty(&i->stirred)) ||
+	if (!list_empty(&i->claiming) || !list_empty(&i->to_close) ||
+		(!i->draining && !list_empty(&i->stirred)) ||
 		(i->looking < LIMIT_OUT_LOOKUPS && !list_empty(&i->round)) ||
-		(i->opening < LIMIT_OUT_OPENING && !list_empty(&i->to_open)))
+		(i->opening < LIMIT_OUT_OPENING && !list_empty(&i->openers)))
 		return 0;
 	max = wheel_next(&i->pair_wheel, now, max);
 	max = wheel_next(&i->target_wheel, now, max);

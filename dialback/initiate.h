@@ -14,20 +14,22 @@
  *   VALID      its stanzas go out at once
  *   FAILED     refused; what comes is given back with the reason, until its hold is over
  * A stanza is kept for TIMEOUT_DELIVER_MS at most, LIMIT_OUT_STANZAS of them and LIMIT_OUT_BYTES
- * for each pair. Failures that concern the whole domain (no service, nothing reachable) are held by
- * its target, with a delay that grows (rule 1.7).
+ * for each pair; of max_kept no sender takes more than it leaves to the others. Look-ups and dials
+ * are begun for one sender after the other. Failures that concern the whole domain (no service,
+ * nothing reachable) are held by its target, with a delay that grows (rule 1.7). Pairs that find room
+ * on a stream that is there are not touched by them.
  *
  * Which stream (rule 2.9). One that carries the target already takes any further sender. One
  * at a place where the target is found by fresh look-up takes the target too, if its peer has
- * announced dialback errors, has not gone wrong over that before, and ops->suits. Streams with
- * LIMIT_OUT_WINDOW claims open, or with half of max_pairs, get siblings, at most
- * max_streams. A pair stays on its stream (order, rule 8.7); when that ends, it moves once the
+ * announced dialback errors, has not gone wrong over that before, and ops->suits. Streams that
+ * are slow, or have half of max_pairs, get siblings, at most max_streams; when those are full, too,
+ * up to max_pairs go on the emptiest. A pair stays on its stream (order, rule 8.7); when that ends, it moves once the
  * stream is gone, and what the kernel had not taken moves with it (initiator_requeue).
  * A stream of its own have: a pair that was called invalid before, one whose sender's names do not
  * lead to us (ops->is_ours), and one that was told resource-constraint, once.
  *
- * Who calls when. resolve, open, close, claim, send and give_back are called from initiator_turn,
- * resolve also from nowhere else; give_back and send also from the events below. From inside an op
+ * Who calls when. resolve, open, close and claim are called from initiator_turn and from nowhere
+ * else; give_back, send, suits, permits, is_ours and step also from the events below. From inside an op
  * nothing here may be called, but initiator_resolved from resolve. An event may make work for
  * initiator_turn: call it once after the events of a loop turn (or ask initiator_next).
  */
@@ -79,6 +81,7 @@ struct out_reason {
 
 /* Steps of an attempt, for the explanation that operators get (core/explain.h). */
 enum out_step {
+	OUT_STEP_BEGUN, /* a stanza came for a pair that is not known, or may be tried again */
 	OUT_STEP_LOOKED_UP,
 	OUT_STEP_DIALLED,
 	OUT_STEP_CONNECTED,
@@ -108,8 +111,9 @@ struct initiate_ops {
 	bool (*suits)(void *ctx, struct out_link *l, struct span from, struct span to);
 	/* Write db:result, with the key for that stream's id. */
 	void (*claim)(void *ctx, struct out_link *l, struct span from, struct span to);
-	/* A stanza that was kept goes out. */
-	void (*send)(void *ctx, struct out_link *l, struct span stanza);
+	/* A stanza of that pair, which was kept, goes out. */
+	void (*send)(void *ctx, struct out_link *l, struct span from, struct span to,
+		struct span stanza);
 	/* A stanza goes back to its sender. */
 	void (*give_back)(void *ctx, struct span stanza, const struct out_reason *why);
 	/* Do policy and registry permit the pair? Asked when it is made and after initiator_review. */
@@ -117,9 +121,9 @@ struct initiate_ops {
 	/* Do these places lead to this router? NULL: that cannot be told, and nobody is looked up for
 	 * it (rule 2.9.4). */
 	bool (*is_ours)(void *ctx, const struct place *places, unsigned n);
-	/* from empty: it concerns the target. at NULL: nowhere yet. detail: static or NULL. */
+	/* from empty: it concerns the target. at NULL: nowhere yet. why: OUT_STEP_FAILED, else NULL. */
 	void (*step)(void *ctx, struct span from, struct span to, enum out_step step,
-		const struct place *at, const char *detail);
+		const struct place *at, const struct out_reason *why);
 	/* A uniform number in [0, bound). */
 	uint32_t (*below)(uint32_t bound);
 };
@@ -128,7 +132,7 @@ struct initiate_opts {
 	uint32_t max_pairs; /* of a stream: --max-pairs-per-stream */
 	unsigned max_streams; /* --max-streams-per-endpoint */
 	enum invalid_received invalid_received;
-	size_t max_kept; /* bytes of stanzas kept for all pairs */
+	size_t max_kept; /* bytes of stanzas kept for all pairs; what comes back unsent may exceed it */
 };
 
 struct initiate_stats {
@@ -160,7 +164,8 @@ enum out_take initiator_stanza(struct initiator *i, struct span from, struct spa
 	const struct span *pieces, unsigned n, bool error, struct out_link **l,
 	struct out_reason *why, uint64_t now);
 
-/* The peer was written to, and took nothing for 2 s: further pairs get another stream. */
+/* The peer was written to, and took nothing for TIMEOUT_SLOW_MS: further pairs, and those that are
+ * not claimed yet, get another stream, if there may be one. May be said again and again. */
 void initiator_link_slow(struct initiator *i, struct out_link *l, uint64_t now);
 
 /* -- links -- */
@@ -184,7 +189,8 @@ void initiator_link_up(struct initiator *i, struct out_link *l, const struct out
 void initiator_link_ending(struct initiator *i, struct out_link *l);
 
 /* Before initiator_link_down, in the order in which they were to be sent: stanzas that the kernel
- * had not taken. They go before all that is kept. False without memory: the caller gives it back. */
+ * had not taken. They go before all that is kept. False without memory, or when the pair has failed
+ * or is no longer on that stream: the caller gives it back. */
 bool initiator_requeue(struct initiator *i, struct out_link *l, struct span from, struct span to,
 	struct span stanza) MUST_CHECK;
 
@@ -231,11 +237,12 @@ void out_link_set_user(struct out_link *l, void *user);
 void initiator_resolved(struct initiator *i, uint64_t cookie, enum out_resolution how,
 	const struct place *places, unsigned n, uint64_t now);
 
-/* Registry or policy have changed: pairs that are not permitted any more fail. */
+/* Registry or policy have changed: pairs that are not permitted any more fail, those that their
+ * stream does not suit any more leave it, and what was refused for want of TLS may be tried again. */
 void initiator_review(struct initiator *i, uint64_t now);
 
-/* The router ends: no stream is opened any more, and what is kept goes back, unless it may still go
- * out on a stream that is up. */
+/* The router ends: no stream is opened any more, and what is kept goes back, unless its pair sits on
+ * a stream that is up. Streams that are there, or are being opened, are the caller's to end. */
 void initiator_drain(struct initiator *i, uint64_t now);
 
 /* Once per loop turn. */

@@ -2,8 +2,8 @@
 /*
  * Inside of dialback/initiate.c: who belongs to whom.
  *
- *   sender   a hosted domain; has its pairs, and waits in a round for look-ups, so that the
- *            flood of one does not delay another's
+ *   sender   a hosted domain; has its pairs, and waits in a round for look-ups, and in another
+ *            to have its streams opened, so that the flood of one does not delay another's
  *   target   a remote domain; has the pairs that wait for a stream, and seats on streams
  *   link     one stream
  *   seat     that this target is on that link; has the pairs of both
@@ -28,18 +28,21 @@ struct kept {
 	char bytes[]; /* OUT_PAD readable bytes behind them */
 };
 
-enum sender_state { SENDER_UNKNOWN, SENDER_LOOKED_UP, SENDER_OURS, SENDER_FOREIGN };
-
 struct sender {
 	struct table_node node;
 	struct list pairs; /* all of them, by pair->of_sender */
 	struct list lane; /* targets that wait to be looked up, by target->in_lane */
 	struct list turn; /* in initiator->round while the lane, or its own look-up, waits */
-	uint64_t cookie; /* while it is looked up */
+	struct list to_open; /* links, by link->todo */
+	struct list open_turn; /* in initiator->openers while to_open has some */
+	uint64_t cookie; /* while it is asked for */
 	struct table_node by_cookie;
-	uint64_t known_until; /* ms: state SENDER_OURS or SENDER_FOREIGN */
+	uint64_t known_until; /* ms: whether it is foreign */
+	size_t kept; /* bytes, for all its pairs */
 	unsigned pending; /* pairs that are not VALID */
-	uint8_t state; /* enum sender_state */
+	unsigned links; /* that were opened for it */
+	bool unsure; /* is being looked up */
+	bool foreign; /* its names, when last looked up, did not lead to us */
 	uint16_t len;
 	char domain[];
 };
@@ -55,6 +58,7 @@ struct target {
 	struct list failed; /* pairs that were refused, by pair->at */
 	struct list seats; /* by seat->of_target */
 	struct list watching; /* in link->watchers: it may be shared, once it is up */
+	struct list resting; /* in initiator->resting: it has neither pairs nor seats */
 	/* -- names -- */
 	struct list in_lane; /* of the sender that wants them */
 	struct table_node by_cookie;
@@ -67,12 +71,14 @@ struct target {
 	struct deadline again; /* not_before, or when it may be forgotten */
 	uint64_t held_until; /* ms: nothing is tried, everything goes back with `reason` */
 	uint64_t not_before; /* ms: stanzas wait, and nothing is opened */
-	uint64_t trusted_until; /* ms: a stream was up; failures are retried */
+	uint64_t trusted_until; /* ms: its stream was good; failures are retried */
+	uint64_t known_until; /* ms: for how long its failures count */
 	uint64_t solo_until; /* ms: shares no stream with other targets */
 	struct out_reason reason;
 	unsigned failures; /* in a row, to get a stream */
 	unsigned losses; /* in a row, of streams that had not lived for long */
 	unsigned pairs;
+	bool watched; /* has waited for another's stream: will not do so again */
 	uint16_t len;
 	char domain[];
 };
@@ -121,8 +127,9 @@ enum out_link_state { OUT_LINK_TO_OPEN, OUT_LINK_OPENING, OUT_LINK_UP, OUT_LINK_
 
 struct out_link {
 	struct initiator *i;
+	struct sender *sender; /* of the header; stays for as long as this does */
 	struct list all; /* in initiator->links */
-	struct list todo; /* in initiator->to_open, or initiator->claiming */
+	struct list todo; /* in sender->to_open, or initiator->claiming, or initiator->to_close */
 	struct list seats;
 	struct list ready; /* pairs to be claimed */
 	struct list held; /* VALID pairs with something kept */
@@ -132,19 +139,22 @@ struct out_link {
 	struct place places[LIMIT_CANDIDATES];
 	unsigned n_places, which;
 	uint8_t state; /* enum out_link_state */
-	bool placed; /* in initiator->by_place, at places[which] */
+	bool placed; /* in initiator->by_place, at places[which]: may be offered to others */
 	bool connected;
 	bool external; /* is tried */
 	bool apart; /* for one pair only */
 	bool solo; /* for one target only */
 	bool errors; /* the peer handles dialback errors */
 	bool proved; /* a pair has been VALID on it */
+	bool bears; /* one of a further target has */
 	bool retired; /* its pairs go to a successor */
+	bool ours; /* it is we who end it */
 	uint32_t pairs, alive, valid, outstanding, window; /* alive: QUEUED, REQUESTED or VALID */
 	uint64_t used_at; /* ms: a stanza or claim went out */
 	uint64_t up_at, shared_at; /* ms: another target's pair was claimed */
 	uint64_t quarantined_until, slow_until; /* ms */
-	uint64_t rtt; /* ms, of the last answer */
+	uint64_t rtt; /* ms, of the fastest answer */
+	const char *why; /* it is to be closed; static */
 	void *user;
 	uint16_t from_n, to_n;
 	char text[]; /* from and to of the header */
@@ -166,10 +176,11 @@ struct initiator {
 	struct hash_key key;
 	uint64_t now; /* of the last call that told it */
 	struct table pairs, targets, senders, cookies, by_place, peers;
-	struct list all_targets, stirred, round, links, to_open, claiming, peers_by_use;
+	struct list all_targets, stirred, resting, round, openers, links, claiming, to_close,
+		peers_by_use;
 	struct wheel pair_wheel, target_wheel, link_wheel;
 	uint64_t cookie;
-	unsigned looking, opening;
+	unsigned looking, opening, n_resting;
 	size_t kept;
 	bool draining;
 	struct initiate_stats stats;
@@ -192,9 +203,11 @@ void out_pair_return(struct initiator *i, struct out_pair *p, const struct out_r
 void out_pair_wait(struct initiator *i, struct out_pair *p); /* for a stream */
 void out_pair_sit(struct initiator *i, struct out_pair *p, struct seat *s); /* -> QUEUED */
 void out_pair_queue_again(struct initiator *i, struct out_pair *p); /* REQUESTED -> QUEUED */
+/* Its stream is no longer for it: what is kept waits, the rest is forgotten. p may be gone. */
+void out_pair_leave(struct initiator *i, struct out_pair *p);
 void out_pair_requested(struct initiator *i, struct out_pair *p);
 void out_pair_valid(struct initiator *i, struct out_pair *p);
-/* hold_ms 0: it is forgotten; p may be gone. */
+/* hold_ms 0: it may be tried again at once; p may be gone. */
 void out_pair_fail(struct initiator *i, struct out_pair *p, enum out_failure how,
 	const char *condition, uint64_t hold_ms);
 /* A failure of this pair alone: held for longer each time. */
@@ -214,27 +227,35 @@ struct sender *sender_get(struct initiator *i, struct span domain);
 void sender_rest(struct initiator *i, struct sender *s); /* frees it, if nobody needs it */
 struct target *target_find(struct initiator *i, struct span domain);
 struct target *target_get(struct initiator *i, struct span domain);
-void target_rest(struct initiator *i, struct target *t); /* likewise */
+void target_rest(struct initiator *i, struct target *t); /* likewise, or when it may be forgotten */
+void targets_forget(struct initiator *i); /* if too much is remembered */
 struct span target_name(const struct target *t);
+void target_want(struct initiator *i, struct target *t, struct out_pair *p); /* a stream for p */
+void target_wake(struct initiator *i, struct target *t); /* what it watches has become clear */
 void target_stir(struct initiator *i, struct target *t);
 void target_advance(struct initiator *i, struct target *t);
 /* No stream could be had for it: what waits goes back, or is tried again. */
 void target_fail(struct initiator *i, struct target *t, enum out_failure how,
 	const char *condition);
-/* No stream is opened for so long; what is kept waits. */
-void target_postpone(struct initiator *i, struct target *t, uint64_t ms);
+/* A good stream was lost: when may it be opened again? */
+void target_lost(struct initiator *i, struct target *t, bool lived, bool shut_down);
 void target_due(struct initiator *i, struct target *t);
+/* May it have one more stream now? */
+bool target_may_open(const struct initiator *i, const struct target *t);
 /* Has it a stream that is up and would take a further pair? */
 bool target_is_up(const struct target *t);
-struct seat *seat_get(struct initiator *i, struct target *t, struct out_link *l);
+struct seat *seat_get(struct target *t, struct out_link *l);
 void seat_rest(struct seat *s);
 void senders_look_up(struct initiator *i); /* as many as there are slots for */
 
 /* -- outlink.c -- */
 
-struct out_link *out_link_new(struct initiator *i, struct target *t, struct span from, bool apart);
+struct out_link *out_link_new(struct initiator *i, struct target *t, struct sender *s, bool apart);
 bool out_link_takes(const struct out_link *l); /* further pairs */
+bool out_link_carries(const struct out_link *l); /* pairs of any sender, now or soon */
 void out_links_open(struct initiator *i);
+void out_links_close(struct initiator *i);
+void out_links_drop(struct initiator *i); /* those that are not being opened yet */
 void out_links_claim(struct initiator *i);
 void out_link_claiming(struct initiator *i, struct out_link *l); /* something may be claimed */
 void out_link_close(struct initiator *i, struct out_link *l, const char *why);
@@ -244,6 +265,14 @@ bool out_link_writes(const struct out_link *l, uint64_t now); /* VALID pairs may
 /* Called invalid: what becomes of the others (rule 2.8.2). */
 void out_link_after_invalid(struct initiator *i, struct out_link *l);
 void out_link_calm(struct initiator *i, struct out_link *l); /* ends the quarantine */
+
+void out_link_to_open(struct initiator *i, struct out_link *l);
+void out_link_place_at(struct out_link *l, unsigned which);
+void out_link_withdraw(struct out_link *l); /* nobody joins it any more who has no seat */
+void out_link_end(struct out_link *l); /* nothing more is written to it */
+void out_link_free(struct initiator *i, struct out_link *l); /* all its pairs have left */
+bool place_is_dead(const struct initiator *i, const struct place *at); /* it did not answer */
+bool place_takes_external(const struct initiator *i, const struct place *at);
 
 /* -- peer.c -- */
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Links: streams that are opened, claimed on, quarantined, and lost (rules 2.8.2 and 2.9). */
+/* Links: streams that are opened, claimed on, quarantined and closed (rules 2.8.2 and 2.9). */
 #include "core/base/mem.h"
 #include "dialback/initiate_impl.h"
 
-#define OLD_STYLE_MS 5000 /* an end this soon after a claim for a further target is its answer */
-#define SHORT_LIFE_MS 60000
 #define SLOW_FOR_MS 10000
 
 const struct place *out_link_place(const struct out_link *l)
@@ -39,23 +37,39 @@ void out_link_set_user(struct out_link *l, void *user)
 
 /* -- where -- */
 
-static void out_link_place_at(struct initiator *i, struct out_link *l, unsigned which)
+/* Nobody finds it any more who has no seat on it. */
+void out_link_withdraw(struct out_link *l)
 {
 	if (l->placed)
-		table_del(&i->by_place, &l->by_place);
-	l->which = which;
-	table_add(&i->by_place, &l->by_place, place_hash(&l->places[which]));
-	l->placed = true;
-}
-
-static void out_link_displace(struct initiator *i, struct out_link *l)
-{
-	if (l->placed)
-		table_del(&i->by_place, &l->by_place);
+		table_del(&l->i->by_place, &l->by_place);
 	l->placed = false;
 }
 
-static bool place_is_dead(const struct initiator *i, const struct place *at)
+static unsigned place_offers(const struct initiator *i, const struct place *at)
+{
+	unsigned n = 0;
+
+	for (struct table_node *node = table_first(&i->by_place, place_hash(at)); node;
+		node = table_next(node))
+		n++;
+	return n;
+}
+
+/* It is at that place, or on its way there, where further targets may find it: the first few streams
+ * are enough, where each target wants one of its own. */
+void out_link_place_at(struct out_link *l, unsigned which)
+{
+	const struct place *at = &l->places[which];
+
+	out_link_withdraw(l);
+	l->which = which;
+	if (l->solo || place_offers(l->i, at) >= LIMIT_OUT_SHARED)
+		return;
+	table_add(&l->i->by_place, &l->by_place, place_hash(at));
+	l->placed = true;
+}
+
+bool place_is_dead(const struct initiator *i, const struct place *at)
 {
 	const struct peer *peer = peer_find(i, at);
 
@@ -75,56 +89,70 @@ static void out_link_take_places(struct initiator *i, struct out_link *l, const 
 	}
 }
 
-struct out_link *out_link_new(struct initiator *i, struct target *t, struct span from, bool apart)
+/* Is SASL EXTERNAL worth a try there? */
+bool place_takes_external(const struct initiator *i, const struct place *at)
 {
-	struct span to = target_name(t);
+	const struct peer *peer = peer_find(i, at);
+
+	return !peer || i->now >= peer->no_external_until;
+}
+
+void out_link_to_open(struct initiator *i, struct out_link *l)
+{
+	l->state = OUT_LINK_TO_OPEN;
+	list_del(&l->todo);
+	list_add_tail(&l->sender->to_open, &l->todo);
+	if (list_empty(&l->sender->open_turn))
+		list_add_tail(&i->openers, &l->sender->open_turn);
+}
+
+struct out_link *out_link_new(struct initiator *i, struct target *t, struct sender *s, bool apart)
+{
+	struct span from = span_of(s->domain, s->len), to = target_name(t);
 	struct out_link *l = t->n_places ? mem_try_zalloc(sizeof(*l) + from.n + to.n) : NULL;
-	const struct peer *peer;
 
 	if (!l)
 		return NULL;
 	l->i = i;
+	l->sender = s;
 	l->from_n = (uint16_t)from.n;
 	l->to_n = (uint16_t)to.n;
 	memcpy(l->text, from.p, from.n);
 	memcpy(l->text + from.n, to.p, to.n);
+	list_init(&l->todo);
 	list_init(&l->seats);
 	list_init(&l->ready);
 	list_init(&l->held);
 	list_init(&l->watchers);
 	list_init(&l->due.link);
 	out_link_take_places(i, l, t);
-	peer = peer_find(i, &l->places[0]);
-	l->external = !peer || i->now >= peer->no_external_until;
+	l->external = place_takes_external(i, &l->places[0]);
 	l->apart = apart;
 	l->solo = apart || i->now < t->solo_until;
 	l->window = LIMIT_OUT_WINDOW_MIN;
+	l->rtt = QUARANTINE_MAX_MS;
 	l->used_at = i->now;
-	l->state = OUT_LINK_TO_OPEN;
-	list_add_tail(&i->links, &l->all);
-	list_add_tail(&i->to_open, &l->todo);
-	if (!seat_get(i, t, l)) {
-		list_del(&l->all);
-		list_del(&l->todo);
+	if (!seat_get(t, l)) {
 		mem_free(l);
 		return NULL;
 	}
-	out_link_place_at(i, l, 0);
+	s->links++;
+	list_add_tail(&i->links, &l->all);
+	out_link_place_at(l, 0);
+	out_link_to_open(i, l);
 	i->stats.links++;
 	i->stats.open_links++;
 	return l;
 }
 
 /* All its pairs have left. */
-static void out_link_free(struct initiator *i, struct out_link *l)
+void out_link_free(struct initiator *i, struct out_link *l)
 {
-	BUG_ON(l->pairs > 0);
-	while (!list_empty(&l->watchers)) {
-		struct target *t = list_first(&l->watchers, struct target, watching);
+	struct sender *sender = l->sender;
 
-		list_del(&t->watching);
-		target_stir(i, t);
-	}
+	BUG_ON(l->pairs > 0);
+	while (!list_empty(&l->watchers))
+		target_wake(i, list_first(&l->watchers, struct target, watching));
 	while (!list_empty(&l->seats)) {
 		struct seat *s = list_first(&l->seats, struct seat, of_link);
 		struct target *t = s->target;
@@ -134,25 +162,48 @@ static void out_link_free(struct initiator *i, struct out_link *l)
 		mem_free(s);
 		target_rest(i, t);
 	}
-	out_link_displace(i, l);
+	out_link_withdraw(l);
 	list_del(&l->due.link);
 	list_del(&l->todo);
+	if (list_empty(&sender->to_open))
+		list_del(&sender->open_turn);
 	list_del(&l->all);
 	i->stats.open_links--;
 	mem_free(l);
+	sender->links--;
+	sender_rest(i, sender);
 }
 
 /* -- opening -- */
 
+/* One of each sender in turn. */
+static struct out_link *openers_next(struct initiator *i)
+{
+	struct sender *s = list_first(&i->openers, struct sender, open_turn);
+	struct out_link *l = list_first(&s->to_open, struct out_link, todo);
+
+	list_del(&s->open_turn);
+	list_del(&l->todo);
+	if (!list_empty(&s->to_open))
+		list_add_tail(&i->openers, &s->open_turn);
+	return l;
+}
+
+void out_links_drop(struct initiator *i)
+{
+	while (!list_empty(&i->openers))
+		initiator_link_down(i, openers_next(i), OUT_LOSS_OURS, NULL, i->now);
+}
+
 void out_links_open(struct initiator *i)
 {
-	while (i->opening < LIMIT_OUT_OPENING && !list_empty(&i->to_open)) {
-		struct out_link *l = list_first(&i->to_open, struct out_link, todo);
+	while (i->opening < LIMIT_OUT_OPENING && !list_empty(&i->openers)) {
+		struct out_link *l = openers_next(i);
 
-		list_del(&l->todo);
 		l->state = OUT_LINK_OPENING;
 		i->opening++;
-		i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_DIALLED, &l->places[0], NULL);
+		i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_DIALLED, &l->places[0],
+			NULL);
 		if (!i->ops->open(i->ctx, l, l->places, l->n_places, out_link_from(l),
 			    out_link_to(l), l->external))
 			initiator_link_down(i, l, OUT_LOSS_OVERLOAD, NULL, i->now);
@@ -165,12 +216,13 @@ void initiator_link_connected(struct initiator *i, struct out_link *l, unsigned 
 
 	i->now = now;
 	BUG_ON(which >= l->n_places);
-	out_link_place_at(i, l, which);
+	out_link_place_at(l, which);
 	l->connected = true;
 	peer = peer_find(i, &l->places[which]);
 	if (peer)
 		peer->failed_until = 0;
-	i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_CONNECTED, out_link_place(l), NULL);
+	i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_CONNECTED, out_link_place(l),
+		NULL);
 }
 
 void initiator_place_failed(struct initiator *i, const struct place *at, uint64_t now)
@@ -187,7 +239,6 @@ void initiator_external_refused(struct initiator *i, struct out_link *l, uint64_
 	struct peer *peer = peer_get(i, &l->places[l->which]);
 
 	i->now = now;
-	l->external = false;
 	if (peer)
 		peer->no_external_until = now + HOLD_EXTERNAL_MS;
 }
@@ -211,14 +262,21 @@ static void out_link_prove_header(struct initiator *i, struct out_link *l)
 		out_pair_valid(i, p);
 }
 
-/* What joined before anybody knew what it is like. */
+/* What joined before anybody knew what it is like. It was opened for one of them: another stream
+ * would not suit that pair any better. */
 static void out_link_review(struct initiator *i, struct out_link *l)
 {
+	const struct out_pair *first = out_pair_find(i, out_link_from(l), out_link_to(l));
+
 	list_each_safe(at, tmp, &l->ready)
 	{
 		struct out_pair *p = container_of(at, struct out_pair, in_link);
 
-		if (!i->ops->suits(i->ctx, l, out_pair_sender(p), out_pair_target(p)))
+		if (i->ops->suits(i->ctx, l, out_pair_sender(p), out_pair_target(p)))
+			continue;
+		if (p == first)
+			out_pair_fail(i, p, OUT_NO_TLS, NULL, HOLD_POLICY_MS);
+		else
 			out_pair_wait(i, p);
 	}
 }
@@ -237,28 +295,30 @@ void initiator_link_up(struct initiator *i, struct out_link *l, const struct out
 	{
 		struct target *t = container_of(at, struct seat, of_link)->target;
 
-		t->trusted_until = now + HOLD_TRUST_MS;
-		t->not_before = 0;
+		if (!l->apart)
+			t->not_before = t->held_until = 0;
 	}
+	if (!l->errors)
+		out_link_withdraw(l);
 	if (facts->proven)
 		out_link_prove_header(i, l);
 	out_link_review(i, l);
-	while (!list_empty(&l->watchers)) {
-		struct target *t = list_first(&l->watchers, struct target, watching);
-
-		list_del(&t->watching);
-		target_stir(i, t);
-	}
+	while (!list_empty(&l->watchers))
+		target_wake(i, list_first(&l->watchers, struct target, watching));
 	out_link_watch(i, l);
 	out_link_claiming(i, l);
 }
 
 /* -- claims and stanzas -- */
 
+bool out_link_carries(const struct out_link *l)
+{
+	return !l->apart && !l->retired && l->state != OUT_LINK_ENDING;
+}
+
 bool out_link_takes(const struct out_link *l)
 {
-	return l->state != OUT_LINK_ENDING && l->pairs < l->i->opts.max_pairs / 2 &&
-		l->i->now >= l->slow_until;
+	return l->pairs < l->i->opts.max_pairs / 2 && l->i->now >= l->slow_until;
 }
 
 bool out_link_writes(const struct out_link *l, uint64_t now)
@@ -305,9 +365,13 @@ void out_links_claim(struct initiator *i)
 /* The peer is slower than we are: whoever has not been claimed yet may have another stream. */
 void initiator_link_slow(struct initiator *i, struct out_link *l, uint64_t now)
 {
+	bool known = now < l->slow_until;
+
 	i->now = now;
-	l->slow_until = now + SLOW_FOR_MS;
 	if (l->apart || l->state != OUT_LINK_UP)
+		return;
+	l->slow_until = now + SLOW_FOR_MS;
+	if (known)
 		return;
 	list_each_safe(at, tmp, &l->ready)
 		out_pair_wait(i, container_of(at, struct out_pair, in_link));
@@ -315,29 +379,58 @@ void initiator_link_slow(struct initiator *i, struct out_link *l, uint64_t now)
 
 /* -- a pair was called invalid -- */
 
+void out_link_end(struct out_link *l)
+{
+	l->state = OUT_LINK_ENDING;
+	out_link_withdraw(l);
+	list_del(&l->todo);
+}
+
+/* It is up, and its user is told in the turn. */
 void out_link_close(struct initiator *i, struct out_link *l, const char *why)
 {
-	if (l->state == OUT_LINK_ENDING)
-		return;
-	if (l->state == OUT_LINK_TO_OPEN) {
-		initiator_link_down(i, l, OUT_LOSS_OURS, NULL, i->now);
-		return;
+	out_link_end(l);
+	l->ours = true;
+	l->why = why;
+	list_add_tail(&i->to_close, &l->todo);
+}
+
+void out_links_close(struct initiator *i)
+{
+	while (!list_empty(&i->to_close)) {
+		struct out_link *l = list_first(&i->to_close, struct out_link, todo);
+
+		list_del(&l->todo);
+		i->ops->close(i->ctx, l, l->why);
 	}
-	if (l->state == OUT_LINK_OPENING)
-		i->opening--;
-	l->state = OUT_LINK_ENDING;
-	list_del(&l->todo);
-	i->ops->close(i->ctx, l, why);
+}
+
+static struct out_pair *out_link_some_pair(const struct out_link *l)
+{
+	list_each(at, &l->seats)
+	{
+		const struct seat *s = container_of(at, struct seat, of_link);
+
+		list_each(in_seat, &s->pairs)
+		{
+			struct out_pair *p = container_of(in_seat, struct out_pair, at);
+
+			if (p->state != OUT_PAIR_FAILED)
+				return p;
+		}
+	}
+	return NULL;
 }
 
 /* The others will be claimed anew on a stream that is opened now, and written to when this one has
  * gone, with all that was written to it (rule 8.7). */
 static void out_link_migrate(struct initiator *i, struct out_link *l)
 {
-	struct seat *s = list_first(&l->seats, struct seat, of_link);
+	const struct out_pair *p = out_link_some_pair(l);
 
 	l->retired = true;
-	(void)out_link_new(i, s->target, out_link_from(l), false);
+	if (p && !i->draining && target_may_open(i, p->target))
+		(void)out_link_new(i, p->target, p->sender, false);
 	out_link_close(i, l, "its pairs move to another stream (--invalid-received)");
 }
 
@@ -355,6 +448,8 @@ void out_link_after_invalid(struct initiator *i, struct out_link *l)
 	case RECEIVED_DROP_PAIR:
 		break;
 	case RECEIVED_QUARANTINE:
+		if (pause > QUARANTINE_MAX_MS)
+			pause = QUARANTINE_MAX_MS;
 		l->quarantined_until = i->now +
 			(pause > QUARANTINE_MIN_MS ? pause : QUARANTINE_MIN_MS);
 		out_link_watch(i, l);
@@ -370,9 +465,9 @@ void out_link_after_invalid(struct initiator *i, struct out_link *l)
 
 void out_link_calm(struct initiator *i, struct out_link *l)
 {
-	l->quarantined_until = 0;
-	if (!out_link_writes(l, i->now))
+	if (l->state != OUT_LINK_UP)
 		return;
+	l->quarantined_until = 0;
 	while (!list_empty(&l->held))
 		out_pair_flush(i, list_first(&l->held, struct out_pair, in_link));
 	out_link_claiming(i, l);
@@ -384,7 +479,7 @@ void out_link_due(struct initiator *i, struct out_link *l)
 
 	if (l->state != OUT_LINK_UP)
 		return;
-	if (l->quarantined_until && i->now >= l->quarantined_until)
+	if (i->now >= l->quarantined_until)
 		out_link_calm(i, l);
 	if (l->outstanding == 0 && list_empty(&l->ready) && i->now >= l->used_at + idle)
 		out_link_close(i, l, "nothing was sent on it for long");
@@ -396,197 +491,8 @@ void initiator_link_ending(struct initiator *i, struct out_link *l)
 {
 	if (l->state == OUT_LINK_OPENING)
 		return; /* what becomes of it is told by its end */
-	l->state = OUT_LINK_ENDING;
-	list_del(&l->todo);
-	(void)i;
-}
-
-/* -- the end -- */
-
-static bool is_one_of(const char *condition, const char *const *names, size_t n)
-{
-	for (size_t at = 0; condition && at < n; at++)
-		if (strcmp(condition, names[at]) == 0)
-			return true;
-	return false;
-}
-
-/* Before any pair was valid these say that another server may do better (rule 7.1). */
-static bool loss_tries_next(enum out_loss how, const char *condition)
-{
-	static const char *const next[] = { "host-unknown", "host-gone", "internal-server-error",
-		"resource-constraint", "system-shutdown", "conflict" };
-
-	return how == OUT_LOSS_NEGOTIATION || how == OUT_LOSS_TLS ||
-		(how == OUT_LOSS_ERROR && is_one_of(condition, next, ARRAY_LEN(next)));
-}
-
-/* An old server that does not bear further targets (rule 2.9.5). */
-static bool loss_is_old_style(const struct out_link *l, enum out_loss how, const char *condition,
-	uint64_t now)
-{
-	static const char *const old[] = { "host-unknown", "not-authorized", "invalid-from",
-		"conflict", "undefined-condition" };
-
-	return l->shared_at && now <= l->shared_at + OLD_STYLE_MS &&
-		(how == OUT_LOSS_CLOSED ||
-			(how == OUT_LOSS_ERROR && is_one_of(condition, old, ARRAY_LEN(old))));
-}
-
-static enum out_failure loss_failure(enum out_loss how, const char *condition)
-{
-	static const char *const absent[] = { "host-unknown", "host-gone" };
-
-	if (is_one_of(condition, absent, ARRAY_LEN(absent)))
-		return OUT_NO_SERVICE;
-	switch (how) {
-	case OUT_LOSS_UNREACHABLE:
-		return OUT_UNREACHABLE;
-	case OUT_LOSS_TLS:
-		return OUT_NO_TLS;
-	case OUT_LOSS_UNSUPPORTED:
-		return OUT_NO_AUTH;
-	case OUT_LOSS_OVERLOAD:
-		return OUT_FULL;
-	default:
-		return OUT_NO_STREAM;
-	}
-}
-
-/* Takes the place that was tried, and those that took no connection meanwhile, off the list. */
-static bool out_link_next(struct initiator *i, struct out_link *l, bool same)
-{
-	unsigned n = 0;
-
-	for (unsigned at = 0; at < l->n_places; at++) {
-		bool tried = l->connected && at == l->which;
-
-		if (tried ? same : !place_is_dead(i, &l->places[at]))
-			l->places[n++] = l->places[at];
-	}
-	l->n_places = n;
-	return n > 0;
-}
-
-static void out_link_reopen(struct initiator *i, struct out_link *l)
-{
-	list_each(at, &l->seats)
-	{
-		const struct seat *s = container_of(at, struct seat, of_link);
-
-		list_each(in_seat, &s->pairs)
-		{
-			struct out_pair *p = container_of(in_seat, struct out_pair, at);
-
-			if (p->state == OUT_PAIR_REQUESTED)
-				out_pair_queue_again(i, p);
-		}
-	}
-	l->connected = false;
-	l->errors = false;
-	l->shared_at = 0;
-	l->window = LIMIT_OUT_WINDOW_MIN;
-	l->state = OUT_LINK_TO_OPEN;
-	list_del(&l->due.link);
-	list_del(&l->todo);
-	list_add_tail(&i->to_open, &l->todo);
-	out_link_place_at(i, l, 0);
-}
-
-/* What becomes of one pair when its stream has gone. `survives`: the pair is not to blame. Of those
- * that had their turn to come, target_fail knows more if the stream was good for nobody. */
-static void out_pair_orphan(struct initiator *i, struct out_pair *p, enum out_failure failure,
-	const char *condition, bool survives)
-{
-	const struct out_link *l = p->seat->l;
-
-	p->mark = NULL;
-	switch ((enum out_pair_state)p->state) {
-	case OUT_PAIR_VALID:
-		if (!list_empty(&p->queue) || l->retired)
-			out_pair_wait(i, p);
-		else
-			out_pair_free(i, p);
-		break;
-	case OUT_PAIR_REQUESTED:
-		if (survives)
-			out_pair_wait(i, p);
-		else
-			out_pair_fail_again(i, p, l->proved ? OUT_LOST : failure, condition);
-		break;
-	case OUT_PAIR_QUEUED:
-		if (l->apart && !survives && !l->proved)
-			out_pair_fail_again(i, p, failure, condition);
-		else
-			out_pair_wait(i, p);
-		break;
-	case OUT_PAIR_FAILED:
-		out_pair_fade(i, p);
-		break;
-	case OUT_PAIR_WAITING:
-		BUG_ON(true); /* it has no seat */
-	}
-}
-
-/* A stream that had not lived for long is not opened again at once. */
-static void target_lost(struct initiator *i, struct target *t, const struct out_link *l,
-	const char *condition)
-{
-	bool shut_down = condition && strcmp(condition, "system-shutdown") == 0;
-
-	if (i->now >= l->up_at + SHORT_LIFE_MS)
-		t->losses = 0;
-	if (shut_down)
-		target_postpone(i, t, i->ops->below(LIMIT_PARK_MS));
-	else if (t->losses > 0)
-		target_postpone(i, t, 1000ull << (t->losses < 6 ? t->losses - 1 : 5));
-	t->losses++;
-}
-
-static void out_link_lost(struct initiator *i, struct out_link *l, enum out_loss how,
-	const char *condition, bool survives)
-{
-	enum out_failure failure = loss_failure(how, condition);
-
-	list_each(at, &l->seats)
-	{
-		struct seat *s = container_of(at, struct seat, of_link);
-		struct target *t = s->target;
-
-		s->pinned = true;
-		if (l->proved && !survives)
-			target_lost(i, t, l, condition);
-		while (!list_empty(&s->pairs))
-			out_pair_orphan(i, list_first(&s->pairs, struct out_pair, at), failure,
-				condition, survives);
-		if (!l->proved && !survives && !l->apart && !target_is_up(t))
-			target_fail(i, t, failure, condition);
-	}
-	out_link_free(i, l);
-}
-
-void initiator_link_down(struct initiator *i, struct out_link *l, enum out_loss how,
-	const char *condition, uint64_t now)
-{
-	bool quarantined = now < l->quarantined_until;
-	bool old_style;
-	struct peer *peer;
-
-	i->now = now;
-	if (l->state == OUT_LINK_OPENING)
-		i->opening--;
-	i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_DOWN, out_link_place(l), condition);
-	l->user = NULL;
-	if (!l->proved && !i->draining &&
-		((how == OUT_LOSS_EXTERNAL && out_link_next(i, l, true)) ||
-			(loss_tries_next(how, condition) && out_link_next(i, l, false)))) {
-		out_link_reopen(i, l);
-		return;
-	}
-	old_style = loss_is_old_style(l, how, condition, now);
-	peer = old_style ? peer_get(i, &l->places[l->which]) : NULL;
-	if (peer)
-		peer->no_mux_until = now + HOLD_NO_MUX_MS;
-	l->state = OUT_LINK_ENDING;
-	out_link_lost(i, l, how, condition, old_style || quarantined || how == OUT_LOSS_OURS);
+	/* What it does now, however long that takes, is what was waited for. */
+	if (i->now < l->quarantined_until)
+		l->quarantined_until = UINT64_MAX;
+	out_link_end(l);
 }

@@ -109,8 +109,8 @@ void out_pair_unseat(struct initiator *i, struct out_pair *p)
 	s->l->pairs--;
 	p->seat = NULL;
 	p->shares = false;
+	out_link_claiming(i, s->l); /* in its stead */
 	seat_rest(s);
-	(void)i;
 }
 
 void out_pair_free(struct initiator *i, struct out_pair *p)
@@ -151,7 +151,8 @@ static struct kept *kept_new(const struct span *pieces, unsigned n)
 		return NULL;
 	k->len = 0;
 	for (unsigned at = 0; at < n; at++) {
-		memcpy(k->bytes + k->len, pieces[at].p, pieces[at].n);
+		if (pieces[at].n)
+			memcpy(k->bytes + k->len, pieces[at].p, pieces[at].n);
 		k->len += (uint32_t)pieces[at].n;
 	}
 	memset(k->bytes + k->len, 0, OUT_PAD);
@@ -163,6 +164,7 @@ static void out_pair_count(struct initiator *i, struct out_pair *p, const struct
 	if (p->stanzas++ == 0)
 		p->give_up = i->now + TIMEOUT_DELIVER_MS;
 	p->bytes += k->len;
+	p->sender->kept += k->len;
 	i->kept += k->len;
 }
 
@@ -174,8 +176,10 @@ bool out_pair_keep(struct initiator *i, struct out_pair *p, const struct span *p
 	for (unsigned at = 0; at < n; at++)
 		len += pieces[at].n;
 	/* A single stanza may be as large as --max-stanza allows. */
-	if (p->stanzas >= LIMIT_OUT_STANZAS || (p->stanzas && p->bytes + len > LIMIT_OUT_BYTES) ||
-		i->kept + len > i->opts.max_kept)
+	if (p->stanzas >= LIMIT_OUT_STANZAS || (p->stanzas && p->bytes + len > LIMIT_OUT_BYTES))
+		return false;
+	/* No sender takes more than it leaves to the others. */
+	if (i->kept + p->sender->kept + len > i->opts.max_kept)
 		return false;
 	k = kept_new(pieces, n);
 	if (!k)
@@ -204,9 +208,12 @@ static struct kept *out_pair_take(struct initiator *i, struct out_pair *p)
 	if (list_empty(&p->queue))
 		return NULL;
 	k = list_first(&p->queue, struct kept, link);
+	if (p->mark == &k->link)
+		p->mark = NULL;
 	list_del(&k->link);
 	p->stanzas--;
 	p->bytes -= k->len;
+	p->sender->kept -= k->len;
 	i->kept -= k->len;
 	return k;
 }
@@ -217,7 +224,8 @@ void out_pair_flush(struct initiator *i, struct out_pair *p)
 
 	list_del(&p->in_link);
 	while ((k = out_pair_take(i, p))) {
-		i->ops->send(i->ctx, p->seat->l, span_of(k->bytes, k->len));
+		i->ops->send(i->ctx, p->seat->l, out_pair_sender(p), out_pair_target(p),
+			span_of(k->bytes, k->len));
 		mem_free(k);
 	}
 	p->seat->l->used_at = i->now;
@@ -237,17 +245,30 @@ void out_pair_return(struct initiator *i, struct out_pair *p, const struct out_r
 
 void out_pair_wait(struct initiator *i, struct out_pair *p)
 {
+	if (i->draining) {
+		out_pair_fail(i, p, OUT_DRAINING, NULL, 0);
+		return;
+	}
 	out_pair_unseat(i, p);
 	out_pair_set(p, OUT_PAIR_WAITING);
 	if (p->stanzas == 0)
 		p->give_up = i->now + TIMEOUT_DELIVER_MS;
 	out_pair_arm(i, p, p->give_up);
-	if (!sender_known(i, p->sender)) {
+	if (sender_known(i, p->sender))
+		target_want(i, p->target, p);
+	else
 		list_add_tail(&p->target->unsure, &p->at);
-		return;
-	}
-	list_add_tail(&p->target->waiting, &p->at);
-	target_stir(i, p->target);
+}
+
+void out_pair_leave(struct initiator *i, struct out_pair *p)
+{
+	p->mark = NULL;
+	if (p->state == OUT_PAIR_FAILED)
+		out_pair_fade(i, p);
+	else if (p->state == OUT_PAIR_VALID && list_empty(&p->queue) && !p->seat->l->retired)
+		out_pair_free(i, p);
+	else
+		out_pair_wait(i, p);
 }
 
 void out_pair_sit(struct initiator *i, struct out_pair *p, struct seat *s)
@@ -268,12 +289,19 @@ void out_pair_queue_again(struct initiator *i, struct out_pair *p)
 	out_pair_arm(i, p, p->give_up);
 }
 
+static void out_pair_await(struct initiator *i, struct out_pair *p)
+{
+	uint64_t until = p->asked_at + TIMEOUT_DIALBACK_MS;
+
+	out_pair_arm(i, p, p->stanzas && p->give_up < until ? p->give_up : until);
+}
+
 void out_pair_requested(struct initiator *i, struct out_pair *p)
 {
 	list_del(&p->in_link);
 	out_pair_set(p, OUT_PAIR_REQUESTED);
 	p->asked_at = i->now;
-	out_pair_arm(i, p, i->now + TIMEOUT_DIALBACK_MS);
+	out_pair_await(i, p);
 	i->stats.claims++;
 	i->ops->step(i->ctx, out_pair_sender(p), out_pair_target(p), OUT_STEP_CLAIMED,
 		out_link_place(p->seat->l), NULL);
@@ -287,12 +315,13 @@ void out_pair_valid(struct initiator *i, struct out_pair *p)
 	list_del(&p->due.link);
 	out_pair_set(p, OUT_PAIR_VALID);
 	l->proved = true;
+	l->bears |= p->shares;
 	p->hold_ms = 0;
 	p->constrained = p->alone = false;
 	p->target->failures = 0;
 	i->stats.valid++;
-	i->ops->step(i->ctx, out_pair_sender(p), out_pair_target(p), OUT_STEP_VALID, out_link_place(l),
-		NULL);
+	i->ops->step(i->ctx, out_pair_sender(p), out_pair_target(p), OUT_STEP_VALID,
+		out_link_place(l), NULL);
 	if (out_link_writes(l, i->now))
 		out_pair_flush(i, p);
 	else if (!list_empty(&p->queue))
@@ -306,31 +335,45 @@ void out_pair_fade(struct initiator *i, struct out_pair *p)
 	list_add_tail(&p->target->failed, &p->at);
 }
 
+static uint64_t hold_again(const struct out_pair *p)
+{
+	uint64_t hold = p->hold_ms ? 2 * p->hold_ms : HOLD_TRANSIENT_MS;
+
+	return hold < HOLD_OUT_MAX_MS ? hold : HOLD_OUT_MAX_MS;
+}
+
+/* It is remembered for as long again, and that it is isolated for a while in any case. */
+static void out_pair_hold(struct initiator *i, struct out_pair *p, const struct out_reason *why,
+	uint64_t hold_ms)
+{
+	uint64_t memory = p->isolated ? HOLD_INVALID_MS : hold_ms;
+
+	p->reason = *why;
+	p->hold_ms = hold_ms;
+	p->hold_until = i->now + hold_ms;
+	out_pair_arm(i, p, p->hold_until + memory);
+}
+
 void out_pair_fail(struct initiator *i, struct out_pair *p, enum out_failure how,
 	const char *condition, uint64_t hold_ms)
 {
 	const struct out_reason why = { how, condition };
 
 	i->ops->step(i->ctx, out_pair_sender(p), out_pair_target(p), OUT_STEP_FAILED,
-		p->seat ? out_link_place(p->seat->l) : NULL, condition);
+		p->seat ? out_link_place(p->seat->l) : NULL, &why);
 	out_pair_return(i, p, &why);
-	if (hold_ms == 0) {
+	if (hold_ms == 0 && !p->isolated) {
 		out_pair_free(i, p);
 		return;
 	}
 	out_pair_fade(i, p);
-	p->reason = why;
-	p->hold_ms = hold_ms;
-	p->hold_until = i->now + hold_ms;
-	out_pair_arm(i, p, p->hold_until + hold_ms);
+	out_pair_hold(i, p, &why, hold_ms);
 }
 
 void out_pair_fail_again(struct initiator *i, struct out_pair *p, enum out_failure how,
 	const char *condition)
 {
-	uint64_t hold = p->hold_ms ? 2 * p->hold_ms : HOLD_TRANSIENT_MS;
-
-	out_pair_fail(i, p, how, condition, hold < HOLD_OUT_MAX_MS ? hold : HOLD_OUT_MAX_MS);
+	out_pair_fail(i, p, how, condition, hold_again(p));
 }
 
 /* It keeps its seat: a late `valid` counts, for as long as nothing else is tried. */
@@ -340,15 +383,13 @@ static void out_pair_unanswered(struct initiator *i, struct out_pair *p)
 	struct out_link *l = p->seat->l;
 	struct peer *peer = p->shares ? peer_get(i, out_link_place(l)) : NULL;
 
-	i->ops->step(i->ctx, out_pair_sender(p), out_pair_target(p), OUT_STEP_FAILED, out_link_place(l),
-		"no answer");
+	i->ops->step(i->ctx, out_pair_sender(p), out_pair_target(p), OUT_STEP_FAILED,
+		out_link_place(l), &why);
 	out_pair_return(i, p, &why);
 	out_pair_set(p, OUT_PAIR_FAILED);
 	p->late = true;
-	p->reason = why;
-	p->hold_ms = p->hold_ms ? p->hold_ms : HOLD_TRANSIENT_MS;
-	p->hold_until = i->now + p->hold_ms;
-	out_pair_arm(i, p, p->hold_until + p->hold_ms);
+	out_pair_hold(i, p, &why, hold_again(p));
+	l->used_at = i->now; /* it is not closed while the answer may just be late */
 	out_link_claiming(i, l);
 	if (peer && ++peer->unanswered >= 3)
 		peer->no_mux_until = i->now + HOLD_NO_MUX_MS;
@@ -359,11 +400,24 @@ static void out_pair_give_up(struct initiator *i, struct out_pair *p)
 {
 	struct target *t = p->target;
 
-	t->trusted_until = 0;
-	if (t->failures)
-		out_pair_fail(i, p, t->reason.how, t->reason.condition, 0);
-	else
+	if (t->failures == 0) {
 		out_pair_fail(i, p, OUT_EXPIRED, NULL, 0);
+		return;
+	}
+	t->trusted_until = 0;
+	out_pair_fail(i, p, t->reason.how, t->reason.condition, 0);
+}
+
+static void out_pair_still_requested(struct initiator *i, struct out_pair *p)
+{
+	const struct out_reason why = { OUT_EXPIRED, NULL };
+
+	if (i->now >= p->asked_at + TIMEOUT_DIALBACK_MS) {
+		out_pair_unanswered(i, p);
+		return;
+	}
+	out_pair_return(i, p, &why);
+	out_pair_await(i, p);
 }
 
 void out_pair_due(struct initiator *i, struct out_pair *p)
@@ -377,7 +431,7 @@ void out_pair_due(struct initiator *i, struct out_pair *p)
 			out_pair_give_up(i, p);
 		break;
 	case OUT_PAIR_REQUESTED:
-		out_pair_unanswered(i, p);
+		out_pair_still_requested(i, p);
 		break;
 	case OUT_PAIR_FAILED:
 		out_pair_free(i, p);

@@ -33,6 +33,8 @@ struct sender *sender_get(struct initiator *i, struct span domain)
 	list_init(&s->pairs);
 	list_init(&s->lane);
 	list_init(&s->turn);
+	list_init(&s->to_open);
+	list_init(&s->open_turn);
 	s->len = (uint16_t)domain.n;
 	memcpy(s->domain, domain.p, domain.n);
 	table_add(&i->senders, &s->node, hash);
@@ -41,7 +43,8 @@ struct sender *sender_get(struct initiator *i, struct span domain)
 
 void sender_rest(struct initiator *i, struct sender *s)
 {
-	if (!list_empty(&s->pairs) || !list_empty(&s->lane) || !list_empty(&s->turn) || s->cookie)
+	if (!list_empty(&s->pairs) || !list_empty(&s->lane) || !list_empty(&s->turn) || s->cookie ||
+		s->links > 0)
 		return;
 	table_del(&i->senders, &s->node);
 	mem_free(s);
@@ -57,11 +60,9 @@ bool sender_known(struct initiator *i, struct sender *s)
 {
 	if (!i->ops->is_ours)
 		return true;
-	if (s->state == SENDER_LOOKED_UP)
-		return false;
-	if (s->state != SENDER_UNKNOWN && i->now < s->known_until)
+	if (!s->unsure && i->now < s->known_until)
 		return true;
-	s->state = SENDER_LOOKED_UP;
+	s->unsure = true;
 	sender_queue(i, s);
 	return false;
 }
@@ -70,13 +71,15 @@ bool sender_known(struct initiator *i, struct sender *s)
 static void sender_resolved(struct initiator *i, struct sender *s, enum out_resolution how,
 	const struct place *places, unsigned n)
 {
-	bool leads_away = how == OUT_NONE || how == OUT_FORBIDDEN ||
-		(how == OUT_FOUND && !i->ops->is_ours(i->ctx, places, n));
+	bool failed = how == OUT_LOOK_UP_FAILED;
 
 	s->cookie = 0;
-	s->state = leads_away ? SENDER_FOREIGN : SENDER_OURS;
-	s->known_until = i->now + HOLD_SENDER_MS;
-	if (leads_away) {
+	s->unsure = false;
+	s->known_until = i->now + (failed ? HOLD_TRANSIENT_MS : HOLD_SENDER_MS);
+	if (!failed)
+		s->foreign = how == OUT_NONE || how == OUT_FORBIDDEN ||
+			(how == OUT_FOUND && !i->ops->is_ours(i->ctx, places, n));
+	if (s->foreign && !failed) {
 		i->stats.foreign++;
 		i->ops->step(i->ctx, span_of(s->domain, s->len), SPAN_NONE, OUT_STEP_FOREIGN, NULL,
 			NULL);
@@ -88,8 +91,7 @@ static void sender_resolved(struct initiator *i, struct sender *s, enum out_reso
 		if (p->state != OUT_PAIR_WAITING)
 			continue;
 		list_del(&p->at);
-		list_add_tail(&p->target->waiting, &p->at);
-		target_stir(i, p->target);
+		target_want(i, p->target, p);
 	}
 	sender_rest(i, s);
 }
@@ -124,6 +126,7 @@ struct target *target_get(struct initiator *i, struct span domain)
 	list_init(&t->failed);
 	list_init(&t->seats);
 	list_init(&t->watching);
+	list_init(&t->resting);
 	list_init(&t->in_lane);
 	list_init(&t->again.link);
 	t->len = (uint16_t)domain.n;
@@ -138,25 +141,58 @@ static uint64_t later(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* What is known of it is worth keeping for a while after its last pair. */
-void target_rest(struct initiator *i, struct target *t)
+static bool target_is_needed(const struct target *t)
 {
-	uint64_t until = later(later(t->held_until, t->trusted_until), t->solo_until);
+	return t->pairs > 0 || !list_empty(&t->seats) || t->names == NAMES_WAITING ||
+		t->names == NAMES_ASKED;
+}
 
-	if (t->pairs > 0 || !list_empty(&t->seats) || t->names == NAMES_WAITING ||
-		t->names == NAMES_ASKED)
-		return;
+static void target_unrest(struct initiator *i, struct target *t)
+{
+	i->n_resting -= !list_empty(&t->resting);
+	list_del(&t->resting);
+}
+
+static void target_free(struct initiator *i, struct target *t)
+{
+	target_unrest(i, t);
 	list_del(&t->again.link);
-	if (i->now < until) {
-		wheel_add(&i->target_wheel, &t->again, until, i->now);
-		return;
-	}
 	list_del(&t->stirred);
 	list_del(&t->watching);
 	list_del(&t->link);
 	table_del(&i->targets, &t->node);
 	mem_free(t->places);
 	mem_free(t);
+}
+
+/* What is known of it is worth keeping for a while after its last pair. */
+void target_rest(struct initiator *i, struct target *t)
+{
+	uint64_t until = later(later(t->known_until, t->trusted_until),
+		later(t->solo_until, t->not_before));
+
+	if (target_is_needed(t))
+		return;
+	if (i->now >= until) {
+		target_free(i, t);
+		return;
+	}
+	list_del(&t->again.link);
+	wheel_add(&i->target_wheel, &t->again, until, i->now);
+	target_unrest(i, t);
+	list_add_tail(&i->resting, &t->resting);
+	i->n_resting++;
+}
+
+void targets_forget(struct initiator *i)
+{
+	while (i->n_resting > LIMIT_OUT_RESTING) {
+		struct target *t = list_first(&i->resting, struct target, resting);
+
+		target_unrest(i, t);
+		if (!target_is_needed(t))
+			target_free(i, t);
+	}
 }
 
 void target_stir(struct initiator *i, struct target *t)
@@ -171,13 +207,6 @@ void target_due(struct initiator *i, struct target *t)
 		target_rest(i, t);
 	else
 		target_stir(i, t);
-}
-
-void target_postpone(struct initiator *i, struct target *t, uint64_t ms)
-{
-	t->not_before = i->now + ms;
-	list_del(&t->again.link);
-	wheel_add(&i->target_wheel, &t->again, t->not_before, i->now);
 }
 
 /* Twice as long each time, up to `most`, less up to a half of it by chance: not all shall come
@@ -204,17 +233,17 @@ static uint64_t hold_after(struct initiator *i, const struct target *t, enum out
 	default:
 		break;
 	}
-	if (t->failures == 1)
+	if (t->failures <= 1)
 		return i->ops->below(HOLD_FIRST_MS + 1);
 	return delay_after(i, t->failures, HOLD_FIRST_MS, HOLD_OUT_MAX_MS);
 }
 
 /* A server that was there a moment ago is being restarted: stanzas wait. The others' senders are
- * told at once. A resolver that does not answer says nothing about the domain. */
+ * told at once. A resolver that does not answer, and what we lack, say nothing about the domain. */
 static bool target_is_patient(const struct initiator *i, const struct target *t,
 	enum out_failure how)
 {
-	if (how == OUT_NO_ANSWER_DNS)
+	if (how == OUT_NO_ANSWER_DNS || how == OUT_FULL)
 		return true;
 	return (how == OUT_UNREACHABLE || how == OUT_NO_STREAM) && i->now < t->trusted_until;
 }
@@ -223,34 +252,64 @@ void target_fail(struct initiator *i, struct target *t, enum out_failure how, co
 {
 	t->reason = (struct out_reason){ how, condition };
 	t->failures++;
-	t->names = NAMES_NONE;
-	i->ops->step(i->ctx, SPAN_NONE, target_name(t), OUT_STEP_FAILED, NULL, condition);
+	if (t->names == NAMES_FOUND)
+		t->names = NAMES_NONE;
+	i->ops->step(i->ctx, SPAN_NONE, target_name(t), OUT_STEP_FAILED, NULL, &t->reason);
 	if (target_is_patient(i, t, how)) {
-		target_postpone(i, t,
-			delay_after(i, t->failures, 2000, LIMIT_DNS_FAILURE_S * 1000));
-		return;
+		t->not_before = i->now +
+			delay_after(i, t->failures, 2000, LIMIT_DNS_FAILURE_S * 1000);
+	} else {
+		uint64_t hold = hold_after(i, t, how);
+
+		t->held_until = i->now + hold;
+		t->known_until = t->held_until + later(hold, HOLD_FIRST_MS);
 	}
-	t->held_until = i->now + hold_after(i, t, how);
-	t->pairs++; /* for as long as this takes */
-	while (!list_empty(&t->waiting))
-		out_pair_fail(i, list_first(&t->waiting, struct out_pair, at), how, condition, 0);
-	t->pairs--;
+	target_stir(i, t);
 	target_rest(i, t);
+}
+
+/* One that had not lived for long is not opened again at once. */
+void target_lost(struct initiator *i, struct target *t, bool lived, bool shut_down)
+{
+	if (lived)
+		t->losses = 0;
+	if (shut_down)
+		t->not_before = i->now + i->ops->below(LIMIT_PARK_MS);
+	else if (t->losses > 0)
+		t->not_before = i->now + delay_after(i, t->losses, 1000, LIMIT_PARK_MS);
+	t->losses++;
 }
 
 /* -- names -- */
 
-/* Has it fresh names? If not, they are asked for, at the expense of this sender's turn. */
+/* Has it fresh names? If not, they are asked for, at the expense of this sender's turn. Whoever has
+ * an empty lane does not wait behind another's flood for the names that both want. */
 static bool target_names(struct initiator *i, struct target *t, struct sender *s)
 {
 	if (t->names == NAMES_FOUND && i->now < t->found_at + NAMES_FRESH_MS)
 		return true;
-	if (t->names == NAMES_WAITING || t->names == NAMES_ASKED)
+	if (t->names == NAMES_ASKED || (t->names == NAMES_WAITING && !list_empty(&s->lane)))
 		return false;
 	t->names = NAMES_WAITING;
+	list_del(&t->in_lane);
 	list_add_tail(&s->lane, &t->in_lane);
 	sender_queue(i, s);
 	return false;
+}
+
+void target_want(struct initiator *i, struct target *t, struct out_pair *p)
+{
+	list_add_tail(&t->waiting, &p->at);
+	target_stir(i, t);
+	if (t->names == NAMES_WAITING)
+		(void)target_names(i, t, p->sender);
+}
+
+void target_wake(struct initiator *i, struct target *t)
+{
+	list_del(&t->watching);
+	t->watched = true;
+	target_stir(i, t);
 }
 
 static void target_resolved(struct initiator *i, struct target *t, enum out_resolution how,
@@ -302,6 +361,7 @@ void initiator_resolved(struct initiator *i, uint64_t cookie, enum out_resolutio
 
 static void sender_ask(struct initiator *i, struct sender *s)
 {
+	i->looking++;
 	i->cookie += 2;
 	s->cookie = i->cookie | COOKIE_SENDER;
 	table_add(&i->cookies, &s->by_cookie, s->cookie);
@@ -310,6 +370,7 @@ static void sender_ask(struct initiator *i, struct sender *s)
 
 static void target_ask(struct initiator *i, struct target *t)
 {
+	i->looking++;
 	i->cookie += 2;
 	t->cookie = i->cookie;
 	t->names = NAMES_ASKED;
@@ -320,37 +381,35 @@ static void target_ask(struct initiator *i, struct target *t)
 /* One look-up of each sender in turn. */
 void senders_look_up(struct initiator *i)
 {
-	while (i->looking < LIMIT_OUT_LOOKUPS && !list_empty(&i->round)) {
+	for (unsigned n = 0;
+		n < LIMIT_OUT_LOOKUPS && i->looking < LIMIT_OUT_LOOKUPS && !list_empty(&i->round);
+		n++) {
 		struct sender *s = list_first(&i->round, struct sender, turn);
+		bool itself = s->unsure && s->cookie == 0;
+		struct target *t = NULL;
 
 		list_del(&s->turn);
-		if (s->state == SENDER_LOOKED_UP && s->cookie == 0) {
-			if (!list_empty(&s->lane))
-				sender_queue(i, s);
-			i->looking++;
-			sender_ask(i, s);
-		} else if (!list_empty(&s->lane)) {
-			struct target *t = list_first(&s->lane, struct target, in_lane);
-
+		if (!itself && !list_empty(&s->lane)) {
+			t = list_first(&s->lane, struct target, in_lane);
 			list_del(&t->in_lane);
-			if (!list_empty(&s->lane))
-				sender_queue(i, s);
-			i->looking++;
-			target_ask(i, t);
-			sender_rest(i, s);
-		} else {
-			sender_rest(i, s);
 		}
+		if (!list_empty(&s->lane))
+			sender_queue(i, s);
+		if (itself)
+			sender_ask(i, s);
+		else
+			sender_rest(i, s);
+		if (t)
+			target_ask(i, t);
 	}
 }
 
 /* -- seats -- */
 
-struct seat *seat_get(struct initiator *i, struct target *t, struct out_link *l)
+struct seat *seat_get(struct target *t, struct out_link *l)
 {
 	struct seat *s;
 
-	(void)i;
 	list_each(at, &t->seats)
 	{
 		s = container_of(at, struct seat, of_target);
@@ -386,40 +445,59 @@ static bool target_is_solo(const struct initiator *i, const struct target *t)
 	return i->now < t->solo_until;
 }
 
+/* May others of its pairs sit there, too? */
+static bool seat_is_open(const struct initiator *i, const struct seat *s)
+{
+	return out_link_carries(s->l) &&
+		!(target_is_solo(i, s->target) &&
+			!span_eq(out_link_to(s->l), target_name(s->target)));
+}
+
 static bool out_link_suits(struct initiator *i, struct out_link *l, const struct out_pair *p)
 {
 	return l->state != OUT_LINK_UP ||
 		i->ops->suits(i->ctx, l, out_pair_sender(p), out_pair_target(p));
 }
 
-/* Streams that carry the target, in the order in which they were opened. `full` ones only when there
- * may be no further one. */
+/* Of the streams that carry the target, in the order in which they were opened, the first that takes
+ * a further pair; else the one with the fewest, which is better than none. */
 static struct out_link *target_seated(struct initiator *i, const struct target *t,
 	const struct out_pair *p)
 {
 	struct out_link *least = NULL;
-	unsigned streams = 0;
 
 	list_each(at, &t->seats)
 	{
 		struct out_link *l = container_of(at, struct seat, of_target)->l;
 
-		if (l->apart || l->retired || l->state == OUT_LINK_ENDING ||
-			(target_is_solo(i, t) && !span_eq(out_link_to(l), target_name(t))))
-			continue;
-		streams++;
-		if (!out_link_suits(i, l, p) || l->pairs >= i->opts.max_pairs)
+		if (!seat_is_open(i, container_of(at, struct seat, of_target)) ||
+			l->pairs >= i->opts.max_pairs || !out_link_suits(i, l, p))
 			continue;
 		if (out_link_takes(l))
 			return l;
 		if (!least || l->pairs < least->pairs)
 			least = l;
 	}
-	return streams >= i->opts.max_streams ? least : NULL;
+	return least;
+}
+
+static unsigned target_streams(const struct initiator *i, const struct target *t)
+{
+	unsigned n = 0;
+
+	list_each(at, &t->seats) n += seat_is_open(i, container_of(at, struct seat, of_target));
+	return n;
+}
+
+bool target_may_open(const struct initiator *i, const struct target *t)
+{
+	return i->now >= t->held_until && i->now >= t->not_before &&
+		target_streams(i, t) < i->opts.max_streams;
 }
 
 /* Opened for another target, at a place of this one's most preferred group (2.9.2). *wait: that
- * cannot be told before it is up. */
+ * cannot be told before it is up. Nobody waits twice: where streams turn out not to suit, hundreds
+ * of targets would be served one after the other. */
 static struct out_link *target_shared(struct initiator *i, struct target *t,
 	const struct out_pair *p, bool *wait)
 {
@@ -432,10 +510,12 @@ static struct out_link *target_shared(struct initiator *i, struct target *t,
 		for (; n; n = table_next(n)) {
 			struct out_link *l = container_of(n, struct out_link, by_place);
 
-			if (!place_eq(&l->places[l->which], &t->places[at]) || l->apart ||
-				l->solo || l->retired || !out_link_takes(l))
+			if (!place_eq(&l->places[l->which], &t->places[at]) ||
+				!out_link_carries(l) || !out_link_takes(l))
 				continue;
 			if (l->state != OUT_LINK_UP) {
+				if (t->watched)
+					continue;
 				list_del(&t->watching);
 				list_add_tail(&l->watchers, &t->watching);
 				*wait = true;
@@ -458,12 +538,13 @@ static unsigned target_streams_apart(const struct target *t)
 
 static void out_pair_join(struct initiator *i, struct out_pair *p, struct out_link *l)
 {
-	struct seat *s = seat_get(i, p->target, l);
+	struct seat *s = seat_get(p->target, l);
 
 	if (!s) {
 		out_pair_fail(i, p, OUT_FULL, NULL, 0);
 		return;
 	}
+	p->target->watched = false;
 	if (!span_eq(out_link_to(l), out_pair_target(p)))
 		i->ops->step(i->ctx, out_pair_sender(p), out_pair_target(p), OUT_STEP_JOINED,
 			out_link_place(l), NULL);
@@ -478,54 +559,83 @@ static void out_pair_open(struct initiator *i, struct out_pair *p, bool apart)
 		out_pair_fail_again(i, p, OUT_FULL, NULL);
 		return;
 	}
-	l = out_link_new(i, p->target, out_pair_sender(p), apart);
+	l = out_link_new(i, p->target, p->sender, apart);
 	if (l)
 		out_pair_join(i, p, l);
 	else
 		out_pair_fail(i, p, OUT_FULL, NULL, 0);
 }
 
-/* False: its target has to wait for something, and with it all its pairs. */
-static bool out_pair_place(struct initiator *i, struct target *t, struct out_pair *p)
+/* It is to have a stream that is there for nobody else. */
+static bool out_pair_is_apart(const struct out_pair *p)
 {
-	bool apart = p->isolated || p->constrained || p->sender->state == SENDER_FOREIGN;
-	struct out_link *l = apart ? NULL : target_seated(i, t, p);
-	bool wait = false;
+	return p->isolated || p->constrained || p->sender->foreign;
+}
 
-	if (!l && i->now < t->held_until) {
+/* One that the target does not have yet: another's at the same place, or a new one. False: it has to
+ * wait for that. */
+static bool out_pair_find_stream(struct initiator *i, struct target *t, struct out_pair *p)
+{
+	bool apart = out_pair_is_apart(p), wait = false;
+	struct out_link *l;
+
+	if (i->now < t->held_until) {
 		out_pair_fail(i, p, t->reason.how, t->reason.condition, 0);
 		return true;
 	}
-	if (!l && (i->now < t->not_before || !target_names(i, t, p->sender)))
+	if (i->now < t->not_before || !target_names(i, t, p->sender))
 		return false;
-	if (!l && !apart && !target_is_solo(i, t))
-		l = target_shared(i, t, p, &wait);
+	l = apart || target_is_solo(i, t) ? NULL : target_shared(i, t, p, &wait);
 	if (wait)
 		return false;
 	if (l)
 		out_pair_join(i, p, l);
+	else if (!apart && target_streams(i, t) >= i->opts.max_streams)
+		out_pair_fail(i, p, OUT_FULL, NULL, 0);
 	else
 		out_pair_open(i, p, apart);
 	return true;
 }
 
+/* False: it has to wait. */
+static bool out_pair_place(struct initiator *i, struct target *t, struct out_pair *p)
+{
+	struct out_link *l = out_pair_is_apart(p) ? NULL : target_seated(i, t, p);
+
+	if (!l || (!out_link_takes(l) && target_may_open(i, t)))
+		return out_pair_find_stream(i, t, p);
+	out_pair_join(i, p, l);
+	return true;
+}
+
+/* While the target has no stream, what one of its pairs waits for all others wait for. */
 void target_advance(struct initiator *i, struct target *t)
 {
 	t->pairs++; /* for as long as this takes */
-	while (!list_empty(&t->waiting))
-		if (!out_pair_place(i, t, list_first(&t->waiting, struct out_pair, at)))
+	list_each_safe(at, tmp, &t->waiting)
+	{
+		struct out_pair *p = container_of(at, struct out_pair, at);
+
+		if (!out_pair_place(i, t, p) && target_streams(i, t) == 0)
 			break;
+	}
 	t->pairs--;
+	if (!list_empty(&t->waiting) && i->now < t->not_before) {
+		list_del(&t->again.link);
+		wheel_add(&i->target_wheel, &t->again, t->not_before, i->now);
+	}
 	target_rest(i, t);
 }
 
+/* A pair that needs no stream of its own would find a seat. */
 bool target_is_up(const struct target *t)
 {
 	list_each(at, &t->seats)
 	{
 		const struct out_link *l = container_of(at, struct seat, of_target)->l;
 
-		if (l->state == OUT_LINK_UP && !l->apart && out_link_takes(l))
+		if (l->state == OUT_LINK_UP && out_link_carries(l) &&
+			l->pairs < l->i->opts.max_pairs)
 			return true;
 	}
 	return false;

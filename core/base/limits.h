@@ -71,8 +71,10 @@
 #define LIMIT_OUT_WINDOW_MAX 256
 #define LIMIT_OUT_CLAIMS_PER_TURN 64
 #define LIMIT_OUT_PEERS 65536 /* endpoints that something is remembered of */
+#define LIMIT_OUT_RESTING 65536 /* targets that only something is remembered of */
+#define LIMIT_OUT_SHARED 16 /* streams at one place that may be offered to further targets */
 #define LIMIT_EXPLAINED 4096 /* pairs, and targets, whose last attempts are remembered (core/explain.h) */
-#define LIMIT_EXPLAINED_AT_ONCE 500 /* of those attempts, told at one SIGUSR1 by a worker */
+#define LIMIT_EXPLAINED_AT_ONCE 200 /* of those attempts, told at one SIGUSR1 by a worker */
 #define LIMIT_STREAMS_PER_ENDPOINT 4 /* --max-streams-per-endpoint */
 
 /* -- certificates -- */
@@ -165,6 +167,7 @@
 #define HOLD_EXTERNAL_MS 3600000 /* a peer that refused SASL EXTERNAL */
 #define HOLD_SENDER_MS 600000 /* whether a hosted domain's names lead to us */
 #define QUARANTINE_MIN_MS 250 /* --invalid-received=quarantine */
+#define QUARANTINE_MAX_MS 10000 /* however slow the peer's answers are */
 #define HOLD_ABSENT_MS 30000 /* a domain without a service, for all streams (core/verdicts.h) */
 #define HOLD_PIN_MS 2592000000 /* a domain's TLS key, after it was last seen: 30 days */
 #define PIN_SETTLES_MS 3600000 /* seen again after so long, a key is more than a stranger's word */

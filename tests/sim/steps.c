@@ -401,6 +401,13 @@ static enum outcome do_reload(struct play *p, struct span args, char why[TEXT_WH
 		: failed(why, "it was refused with: %s", because);
 }
 
+static enum outcome do_explain(struct play *p, struct span args, char why[TEXT_WHY])
+{
+	(void)args;
+	p->stirred = true;
+	return router_tell(&p->router, CONTROL_EXPLAIN) ? STEP_DONE : failed(why, "not told");
+}
+
 static enum outcome do_drain(struct play *p, struct span args, char why[TEXT_WHY])
 {
 	(void)args;
@@ -523,6 +530,7 @@ static const struct {
 	{ "stat", LOOKS, do_stat },
 	{ "reload", LOOKS, do_reload },
 	{ "drain", LOOKS, do_drain },
+	{ "explain", LOOKS, do_explain },
 	{ "abort", LOOKS, do_abort },
 };
 

@@ -63,8 +63,44 @@ Test(wheel, late)
 	cr_expect_eq(wheel_due(&w, 100000 + WHEEL_MAX_MS + WHEEL_TICK_MS), &young);
 }
 
+/* Further ahead than the wheel reaches: looked at on the way, and not early. */
+Test(wheel, far_ahead)
+{
+	struct deadline far, near;
+	uint64_t now = 5000, end = now + 20ull * WHEEL_MAX_MS;
+
+	wheel_init(&w);
+	wheel_add(&w, &far, end, now);
+	wheel_add(&w, &near, now + 10 * WHEEL_TICK_MS, now);
+	cr_expect_eq(wheel_due(&w, now + 11 * WHEEL_TICK_MS), &near);
+	for (unsigned looks = 0; now < end; looks++) {
+		uint32_t next;
+
+		cr_assert_null(wheel_due(&w, now));
+		next = wheel_next(&w, now, 1u << 30);
+		cr_assert(next > 0 && next <= WHEEL_SLOTS * WHEEL_TICK_MS);
+		now += next;
+		cr_assert_leq(looks, 25);
+	}
+	cr_expect_eq(wheel_due(&w, now + WHEEL_TICK_MS), &far);
+}
+
+/* All at once, when nobody has looked for longer than that. */
+Test(wheel, far_ahead_and_late)
+{
+	struct deadline far, further;
+
+	wheel_init(&w);
+	wheel_add(&w, &further, 50ull * WHEEL_MAX_MS, 0);
+	wheel_add(&w, &far, 3ull * WHEEL_MAX_MS, 0);
+	cr_expect_eq(wheel_due(&w, 40ull * WHEEL_MAX_MS), &far);
+	cr_expect_null(wheel_due(&w, 40ull * WHEEL_MAX_MS));
+	cr_expect_eq(wheel_due(&w, 60ull * WHEEL_MAX_MS), &further);
+	cr_expect_null(wheel_due(&w, 90ull * WHEEL_MAX_MS));
+}
+
 /* None early, none later than a tick after its time, however time passes. */
-Test(wheel, property)
+static void property(uint32_t furthest)
 {
 	enum { N = 200 };
 	static struct deadline d[N];
@@ -81,7 +117,7 @@ Test(wheel, property)
 			list_del(&d[i].link);
 			in[i] = false;
 		} else if (!in[i]) {
-			wheel_add(&w, &d[i], now + dice(WHEEL_MAX_MS + 1), now);
+			wheel_add(&w, &d[i], now + dice(furthest + 1), now);
 			in[i] = true;
 		}
 		before = now;
@@ -98,4 +134,14 @@ Test(wheel, property)
 		cr_assert_lt(wheel_next(&w, now, 1u << 30), in[i] ? WHEEL_MAX_MS + 65 : 1u << 31);
 	}
 	cr_expect_gt(fired, 10000);
+}
+
+Test(wheel, property_near)
+{
+	property(WHEEL_MAX_MS);
+}
+
+Test(wheel, property_far)
+{
+	property(10 * WHEEL_MAX_MS);
 }
