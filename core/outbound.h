@@ -46,6 +46,9 @@ enum outbound_write {
 enum outbound_write outbound_write(struct outbound *o, const struct span *pieces, unsigned n,
 	uint64_t whose);
 
+/* Does its output wait for longer than TIMEOUT_SLOW_MS? */
+bool outbound_is_slow(const struct outbound *o);
+
 /* Is the stream one of these? */
 struct outbound *outbound_of(struct stream *s);
 /* The same as outbound_close because the router ends: with system-shutdown. */

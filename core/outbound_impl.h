@@ -49,6 +49,8 @@ struct outbound {
 	uint64_t max_bytes; /* of a stanza, that the peer takes; 0: it has not said */
 	uint64_t idle_ms; /* without output, that it bears; likewise */
 	uint64_t last_output; /* ms */
+	uint64_t written; /* bytes of stanzas */
+	uint64_t probe_end, probe_at; /* how long do they wait? Up to where, written when */
 	struct shares *shares; /* while its queue is long; NULL also without memory */
 	struct list late; /* struct late: came after the connection had died */
 	size_t late_bytes;

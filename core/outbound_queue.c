@@ -69,6 +69,31 @@ static enum outbound_write write_pressed(struct outbound *o, const struct span *
 	return OUTBOUND_SENT;
 }
 
+/* Has what was written up to the probe gone to the kernel? */
+static bool probe_is_out(const struct outbound *o)
+{
+	return o->written - o->probe_end >= conn_queued(o->s.conn);
+}
+
+bool outbound_is_slow(const struct outbound *o)
+{
+	return conn_stalled(o->s.conn) ||
+		(o->probe_at && !probe_is_out(o) &&
+			o->w->now >= o->probe_at + TIMEOUT_SLOW_MS);
+}
+
+/* One stanza at a time is timed (rule 2.9.4: the age of the queue). */
+static void outbound_time(struct outbound *o, size_t len)
+{
+	o->written += len;
+	if (probe_is_out(o)) {
+		o->probe_end = o->written;
+		o->probe_at = o->w->now;
+	} else if (unlikely(o->w->now >= o->probe_at + TIMEOUT_SLOW_MS)) {
+		initiator_link_slow(o->w->initiator, o->link, o->w->now);
+	}
+}
+
 enum outbound_write outbound_write(struct outbound *o, const struct span *pieces, unsigned n,
 	uint64_t whose)
 {
@@ -84,6 +109,7 @@ enum outbound_write outbound_write(struct outbound *o, const struct span *pieces
 	if (res != OUTBOUND_SENT)
 		return res;
 	o->last_output = o->w->now;
+	outbound_time(o, len);
 	STATS_INC(&o->w->stats, stanzas_remote);
 	return OUTBOUND_SENT;
 }

@@ -302,6 +302,12 @@ static bool op_suits(void *ctx, struct out_link *l, struct span from, struct spa
 	return outbound_suits(out_link_user(l), from, to);
 }
 
+static bool op_slow(void *ctx, struct out_link *l)
+{
+	(void)ctx;
+	return outbound_is_slow(out_link_user(l));
+}
+
 static void op_claim(void *ctx, struct out_link *l, struct span from, struct span to)
 {
 	(void)ctx;
@@ -347,8 +353,8 @@ static bool op_is_ours(void *ctx, const struct place *places, unsigned n)
 
 #define OPS                                                                                        \
 	.resolve = op_resolve, .open = op_open, .close = op_close, .suits = op_suits,              \
-	.claim = op_claim, .send = op_send, .give_back = op_give_back, .permits = op_permits,      \
-	.step = op_step, .below = rand_below
+	.claim = op_claim, .slow = op_slow, .send = op_send, .give_back = op_give_back,            \
+	.permits = op_permits, .step = op_step, .below = rand_below
 
 static const struct initiate_ops ops = { OPS };
 static const struct initiate_ops ops_own = { OPS, .is_ours = op_is_ours };

@@ -253,6 +253,7 @@ static void out_link_learn(struct initiator *i, struct out_link *l, const struct
 
 	if (peer)
 		peer->unanswered = 0;
+	l->bears |= p->shares;
 	/* The others had to ask the authority first. */
 	if (p->state == OUT_PAIR_REQUESTED && i->now - p->asked_at < l->rtt)
 		l->rtt = i->now - p->asked_at;

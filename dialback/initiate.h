@@ -116,6 +116,8 @@ struct initiate_ops {
 		struct span stanza);
 	/* A stanza goes back to its sender. */
 	void (*give_back)(void *ctx, struct span stanza, const struct out_reason *why);
+	/* Does what is written to this stream, which is up, wait for longer than TIMEOUT_SLOW_MS? NULL: never. */
+	bool (*slow)(void *ctx, struct out_link *l);
 	/* Do policy and registry permit the pair? Asked when it is made and after initiator_review. */
 	bool (*permits)(void *ctx, struct span from, struct span to);
 	/* Do these places lead to this router? NULL: that cannot be told, and nobody is looked up for

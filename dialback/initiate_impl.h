@@ -146,7 +146,7 @@ struct out_link {
 	bool solo; /* for one target only */
 	bool errors; /* the peer handles dialback errors */
 	bool proved; /* a pair has been VALID on it */
-	bool bears; /* one of a further target has */
+	bool bears; /* a claim for a further target was answered */
 	bool retired; /* its pairs go to a successor */
 	bool ours; /* it is we who end it */
 	uint32_t pairs, alive, valid, outstanding, window; /* alive: QUEUED, REQUESTED or VALID */
@@ -251,7 +251,7 @@ void senders_look_up(struct initiator *i); /* as many as there are slots for */
 /* -- outlink.c -- */
 
 struct out_link *out_link_new(struct initiator *i, struct target *t, struct sender *s, bool apart);
-bool out_link_takes(const struct out_link *l); /* further pairs */
+bool out_link_takes(struct out_link *l); /* further pairs */
 bool out_link_carries(const struct out_link *l); /* pairs of any sender, now or soon */
 void out_links_open(struct initiator *i);
 void out_links_close(struct initiator *i);

@@ -316,9 +316,13 @@ bool out_link_carries(const struct out_link *l)
 	return !l->apart && !l->retired && l->state != OUT_LINK_ENDING;
 }
 
-bool out_link_takes(const struct out_link *l)
+bool out_link_takes(struct out_link *l)
 {
-	return l->pairs < l->i->opts.max_pairs / 2 && l->i->now >= l->slow_until;
+	struct initiator *i = l->i;
+
+	if (l->pairs >= i->opts.max_pairs / 2 || i->now < l->slow_until)
+		return false;
+	return l->state != OUT_LINK_UP || !i->ops->slow || !i->ops->slow(i->ctx, l);
 }
 
 bool out_link_writes(const struct out_link *l, uint64_t now)

@@ -24,8 +24,8 @@ static bool loss_tries_next(enum out_loss how, const char *condition)
 		(how == OUT_LOSS_ERROR && is_one_of(condition, next, ARRAY_LEN(next)));
 }
 
-/* An old server that does not bear further targets (rule 2.9.5). One that has accepted one and then goes
- * without a word is a server that goes. */
+/* An old server that does not bear further targets (rule 2.9.5). One that has answered for one, whatever
+ * it said, and goes without a word is just a server that goes. */
 static bool loss_is_old_style(const struct out_link *l, enum out_loss how, const char *condition,
 	uint64_t now)
 {

@@ -315,7 +315,6 @@ void out_pair_valid(struct initiator *i, struct out_pair *p)
 	list_del(&p->due.link);
 	out_pair_set(p, OUT_PAIR_VALID);
 	l->proved = true;
-	l->bears |= p->shares;
 	p->hold_ms = 0;
 	p->constrained = p->alone = false;
 	p->target->failures = 0;

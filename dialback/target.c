@@ -238,6 +238,17 @@ static uint64_t hold_after(struct initiator *i, const struct target *t, enum out
 	return delay_after(i, t->failures, HOLD_FIRST_MS, HOLD_OUT_MAX_MS);
 }
 
+/* On a stream that is up, or still ending. */
+static bool target_has_proved(const struct target *t)
+{
+	list_each(at, &t->seats)
+	{
+		if (container_of(at, struct seat, of_target)->l->proved)
+			return true;
+	}
+	return false;
+}
+
 /* A server that was there a moment ago is being restarted: stanzas wait. The others' senders are
  * told at once. A resolver that does not answer, and what we lack, say nothing about the domain. */
 static bool target_is_patient(const struct initiator *i, const struct target *t,
@@ -245,7 +256,8 @@ static bool target_is_patient(const struct initiator *i, const struct target *t,
 {
 	if (how == OUT_NO_ANSWER_DNS || how == OUT_FULL)
 		return true;
-	return (how == OUT_UNREACHABLE || how == OUT_NO_STREAM) && i->now < t->trusted_until;
+	return (how == OUT_UNREACHABLE || how == OUT_NO_STREAM) &&
+		(i->now < t->trusted_until || target_has_proved(t));
 }
 
 void target_fail(struct initiator *i, struct target *t, enum out_failure how, const char *condition)

@@ -331,7 +331,7 @@ Test(initiate_limits, fails_while_names_are_asked)
 	net_turn(0);
 	cr_expect_eq(net.open_lookups, 1);
 	net_found(R1, PEER);
-	cr_expect_eq(net.n_links, 3);
+	cr_expect_eq(net.n_links, 4); /* a sibling, and one for the pair that was refused */
 	cr_expect_eq(net_stanza(L2, R1, "2"), OUT_WRITE);
 }
 
