@@ -3,8 +3,10 @@
 
 #include <errno.h>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
+#include "core/base/rand.h"
 #include "core/outbound_impl.h"
 #include "core/worker.h"
 #include "net/dial.h"
@@ -165,15 +167,21 @@ static uint64_t outbound_patience(const struct outbound *o)
 static void outbound_wait(struct outbound *o)
 {
 	uint64_t patience = outbound_patience(o), look = o->w->now + TIMEOUT_SPACE_MS;
-	bool soon = patience < look - o->last_output;
-
-	timer_set(o->w->wheel, &o->timer, soon ? o->last_output + patience : look);
+	if (patience < look - o->last_output)
+		look = o->last_output + patience;
+	timer_set(o->w->wheel, &o->timer, o->certificate_ends < look ? o->certificate_ends : look);
 }
 
 static void outbound_look(struct outbound *o)
 {
 	if (o->s.state != STREAM_OPEN)
 		return;
+	/* What it has proven holds no longer (rule 4.4); with a new certificate it does again. */
+	if (o->w->now >= o->certificate_ends) {
+		outbound_lose(o, OUT_LOSS_OURS);
+		stream_fail(&o->s, "reset", NULL, "the server's certificate has run out");
+		return;
+	}
 	if (o->w->now - o->last_output >= outbound_patience(o)) {
 		stream_say(&o->s, SPAN_LIT(" "));
 		o->last_output = o->w->now;
@@ -304,6 +312,19 @@ static void outbound_log_up(const struct outbound *o)
 		LF_STR("by", o->authenticated ? "external" : "dialback"));
 }
 
+/* When what the peer's certificate has proven is over, spread over a minute: many streams may hang on
+ * one. */
+static uint64_t certificate_ends(const struct outbound *o)
+{
+	const char *why;
+	int64_t left;
+
+	if (!outbound_proves(o, span_str(o->opening.to), &why))
+		return UINT64_MAX;
+	left = identity_not_after(o->identity) - clock_unix();
+	return o->w->now + (left > 0 ? (uint64_t)left * 1000 : 0) + rand_below(60000);
+}
+
 void outbound_up(struct outbound *o)
 {
 	const struct out_facts facts = { .errors = o->errors, .proven = o->authenticated };
@@ -315,6 +336,7 @@ void outbound_up(struct outbound *o)
 	conn_set_queue_marks(o->s.conn, bound / 2, bound / 4);
 	conn_set_stall(o->s.conn, TIMEOUT_SLOW_MS);
 	o->last_output = o->w->now;
+	o->certificate_ends = certificate_ends(o);
 	outbound_wait(o);
 	STATS_INC(&o->w->stats, streams_out_up);
 	outbound_log_up(o);

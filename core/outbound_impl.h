@@ -49,6 +49,7 @@ struct outbound {
 	uint64_t max_bytes; /* of a stanza, that the peer takes; 0: it has not said */
 	uint64_t idle_ms; /* without output, that it bears; likewise */
 	uint64_t last_output; /* ms */
+	uint64_t certificate_ends; /* ms: of the peer's, if it has proven the domain */
 	uint64_t written; /* bytes of stanzas */
 	uint64_t probe_end, probe_at; /* how long do they wait? Up to where, written when */
 	struct shares *shares; /* while its queue is long; NULL also without memory */
