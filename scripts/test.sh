@@ -64,6 +64,16 @@ fuzz_runs() {
 	python3 scripts/fuzz.py --runs "$1" --junit "$reports/fuzz.xml" || true
 }
 
+# A short form of the hour that docs/benchmarking.md tells of: streams and pairs come and go beside steady
+# traffic, and every stanza is checked. A slow rate: other things run on a machine of tests.
+soak() {
+	local log=$reports/soak.log failure=
+	scripts/soak.sh --minutes 5 --rate 20000 >"$log" 2>&1 ||
+		failure='<failure message="scripts/soak.sh failed: see soak.log"/>'
+	printf '<testsuite name="soak" tests="1"><testcase name="five_minutes">%s</testcase></testsuite>\n' \
+		"$failure" >"$reports/soak.xml"
+}
+
 main() {
 	local fast=0 arg
 	for arg in "$@"; do
@@ -96,8 +106,14 @@ main() {
 		broken_scanner
 		fuzz_runs 20000
 		build clang
+		# Beside those that mostly wait for other servers.
+		reported+=("$reports/soak.xml")
+		soak &
 		interop_tests release
 		interop_tests debug
+		wait
+		step "soak: five minutes, beside them"
+		tail -n 60 "$reports/soak.log"
 	fi
 
 	step "rows"
