@@ -156,7 +156,7 @@ static void attempt_note(struct attempt *t, enum explain_stage stage, const stru
 void explain_stream(struct explain *x, struct span to, enum explain_stage stage,
 	const struct place *at, const char *detail, uint64_t now)
 {
-	struct account *a = account_use(x, &x->targets, SPAN_NONE, to);
+	struct account *a = account_use(x, &x->targets, SPAN_LIT(""), to);
 
 	if (!a)
 		return;
@@ -171,7 +171,7 @@ void explain_stream(struct explain *x, struct span to, enum explain_stage stage,
 static void attempt_take_over(const struct explain *x, struct attempt *t, struct span to,
 	const struct place *at)
 {
-	struct account *target = account_find(x, &x->targets, SPAN_NONE, to);
+	struct account *target = account_find(x, &x->targets, SPAN_LIT(""), to);
 	const struct attempt *stream = target ? attempt_of(target) : NULL;
 
 	if (!stream || (at && !place_eq(&stream->place, at)))

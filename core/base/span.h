@@ -72,7 +72,8 @@ static inline size_t pieces_len(const struct span *pieces, unsigned n)
 static inline char *pieces_put(char *at, const struct span *pieces, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		memcpy(at, pieces[i].p, pieces[i].n);
+		if (pieces[i].n)
+			memcpy(at, pieces[i].p, pieces[i].n);
 		at += pieces[i].n;
 	}
 	return at;
