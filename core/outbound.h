@@ -46,6 +46,8 @@ enum outbound_write {
 enum outbound_write outbound_write(struct outbound *o, const struct span *pieces, unsigned n,
 	uint64_t whose);
 
+/* Is there room for so many bytes? If not, initiator_link_room will follow. */
+bool outbound_has_room(struct outbound *o, size_t n);
 /* Does its output wait for longer than TIMEOUT_SLOW_MS? */
 bool outbound_is_slow(const struct outbound *o);
 

@@ -75,11 +75,21 @@ static bool probe_is_out(const struct outbound *o)
 	return o->written - o->probe_end >= conn_queued(o->s.conn);
 }
 
+/* An empty queue takes anything: else the largest stanza might never go. */
+bool outbound_has_room(struct outbound *o, size_t n)
+{
+	size_t queued = conn_queued(o->s.conn);
+
+	if (queued == 0 || queued + n <= o->w->config->queue_bytes)
+		return true;
+	conn_await_room(o->s.conn);
+	return false;
+}
+
 bool outbound_is_slow(const struct outbound *o)
 {
 	return conn_stalled(o->s.conn) ||
-		(o->probe_at && !probe_is_out(o) &&
-			o->w->now >= o->probe_at + TIMEOUT_SLOW_MS);
+		(o->probe_at && !probe_is_out(o) && o->w->now >= o->probe_at + TIMEOUT_SLOW_MS);
 }
 
 /* One stanza at a time is timed (rule 2.9.4: the age of the queue). */
@@ -120,6 +130,8 @@ void outbound_writable(struct stream *s)
 
 	shares_free(o->shares);
 	o->shares = NULL;
+	if (o->phase == OUTBOUND_UP)
+		initiator_link_room(o->w->initiator, o->link, o->w->now);
 }
 
 void outbound_stalled(struct stream *s)

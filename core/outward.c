@@ -280,8 +280,8 @@ void outward_resolved(struct worker *w, uint64_t cookie, const struct resolve_an
 		[RESOLVE_DIRECT_ONLY] = OUT_FORBIDDEN,
 	};
 
-	initiator_resolved(w->initiator, cookie & ~RESOLVE_OUTWARD, how[a->status], a->places, a->n,
-		w->now);
+	initiator_resolved(w->initiator, cookie & ~RESOLVE_OUTWARD,
+		a->ours ? OUT_FOUND_HERE : how[a->status], a->places, a->n, w->now);
 }
 
 static bool op_open(void *ctx, struct out_link *l, const struct place *places, unsigned n,
@@ -314,13 +314,17 @@ static void op_claim(void *ctx, struct out_link *l, struct span from, struct spa
 	outbound_claim(out_link_user(l), from, to);
 }
 
-static void op_send(void *ctx, struct out_link *l, struct span from, struct span to,
+/* Not more than fits at once: it was within its bounds when it was kept, and is not refused now. */
+static bool op_send(void *ctx, struct out_link *l, struct span from, struct span to,
 	struct span stanza)
 {
 	struct outward_refusal why;
 
+	if (!outbound_has_room(out_link_user(l), stanza.n))
+		return false;
 	if (!outward_write(ctx, l, from, to, &stanza, 1, &why))
 		router_return(ctx, stanza, why.error, why.text);
+	return true;
 }
 
 static void op_give_back(void *ctx, struct span stanza, const struct out_reason *reason)

@@ -100,6 +100,18 @@ static void pair_note(struct component *c, const struct frame *f, const struct a
 		pairs_remember(c->known, p, jid_domain(f->from), jid_domain(f->to));
 }
 
+/* Whatever its name: users write to addresses that no domain can have, and their server lets them. That
+ * is no reason to end the link of all. */
+static bool names_a_domain(struct span raw)
+{
+	char text[LIMIT_JID + 1];
+	struct jid jid;
+	size_t n;
+
+	return raw.p && jid_decode(raw, text, sizeof(text), &n) &&
+		jid_split(span_of(text, n), &jid);
+}
+
 /* The registry is asked: is the sender the backend's own, and where is the target? */
 static void backend_undecided(struct component *c, const struct frame *f)
 {
@@ -111,7 +123,7 @@ static void backend_undecided(struct component *c, const struct frame *f)
 	struct route *r = NULL;
 	struct splice edits;
 
-	if (!address_read(&from, f->from) || !address_read(&to, f->to)) {
+	if (!address_read(&from, f->from) || !names_a_domain(f->to)) {
 		stream_fail(&c->s, "improper-addressing", NULL,
 			"a stanza without from and to of valid domains");
 		return;
@@ -122,6 +134,10 @@ static void backend_undecided(struct component *c, const struct frame *f)
 		return;
 	}
 	STATS_INC(&w->stats, stanzas_from_backends);
+	if (!address_read(&to, f->to)) {
+		router_bounce(w, f, STANZA_JID_MALFORMED, "no domain can have that name");
+		return;
+	}
 	forward_begin(&edits, f, c->s.scan, lang_span(&c->lang));
 	if (!stanza_sound(w, &edits, &from.jid, &to.jid))
 		return;

@@ -94,7 +94,15 @@ enum out_step {
 	OUT_STEP_DOWN,
 };
 
-enum out_resolution { OUT_FOUND, OUT_NONE, OUT_LOOK_UP_FAILED, OUT_FORBIDDEN, OUT_OURS };
+/* OUT_FOUND_HERE: found, and others of its places are ours. OUT_OURS: all that were found. */
+enum out_resolution {
+	OUT_FOUND,
+	OUT_FOUND_HERE,
+	OUT_NONE,
+	OUT_LOOK_UP_FAILED,
+	OUT_FORBIDDEN,
+	OUT_OURS
+};
 
 struct initiate_ops {
 	/* Look up the service of `domain`; answer with initiator_resolved(cookie), exactly once; it
@@ -111,8 +119,9 @@ struct initiate_ops {
 	bool (*suits)(void *ctx, struct out_link *l, struct span from, struct span to);
 	/* Write db:result, with the key for that stream's id. */
 	void (*claim)(void *ctx, struct out_link *l, struct span from, struct span to);
-	/* A stanza of that pair, which was kept, goes out. */
-	void (*send)(void *ctx, struct out_link *l, struct span from, struct span to,
+	/* A stanza of that pair, which was kept, goes out. False: the stream has no room for it just now, and
+	 * initiator_link_room will follow. */
+	bool (*send)(void *ctx, struct out_link *l, struct span from, struct span to,
 		struct span stanza);
 	/* A stanza goes back to its sender. */
 	void (*give_back)(void *ctx, struct span stanza, const struct out_reason *why);
@@ -169,6 +178,9 @@ enum out_take initiator_stanza(struct initiator *i, struct span from, struct spa
 /* The peer was written to, and took nothing for TIMEOUT_SLOW_MS: further pairs, and those that are
  * not claimed yet, get another stream, if there may be one. May be said again and again. */
 void initiator_link_slow(struct initiator *i, struct out_link *l, uint64_t now);
+
+/* What `send` had refused may be sent now. */
+void initiator_link_room(struct initiator *i, struct out_link *l, uint64_t now);
 
 /* -- links -- */
 

@@ -196,7 +196,8 @@ struct span out_pair_target(const struct out_pair *p);
 
 bool out_pair_keep(struct initiator *i, struct out_pair *p, const struct span *pieces, unsigned n);
 bool out_pair_requeue(struct initiator *i, struct out_pair *p, struct span stanza);
-void out_pair_flush(struct initiator *i, struct out_pair *p); /* everything kept goes out */
+/* What is kept goes out. False: the stream is full, and the rest is held. */
+bool out_pair_flush(struct initiator *i, struct out_pair *p);
 void out_pair_return(struct initiator *i, struct out_pair *p, const struct out_reason *why);
 
 /* The edges of its state machine; each leaves the pair in the lists of its new state. */

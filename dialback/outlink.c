@@ -472,9 +472,17 @@ void out_link_calm(struct initiator *i, struct out_link *l)
 	if (l->state != OUT_LINK_UP)
 		return;
 	l->quarantined_until = 0;
-	while (!list_empty(&l->held))
-		out_pair_flush(i, list_first(&l->held, struct out_pair, in_link));
+	while (!list_empty(&l->held) &&
+		out_pair_flush(i, list_first(&l->held, struct out_pair, in_link)))
+		;
 	out_link_claiming(i, l);
+}
+
+void initiator_link_room(struct initiator *i, struct out_link *l, uint64_t now)
+{
+	i->now = now;
+	if (out_link_writes(l, now))
+		out_link_calm(i, l);
 }
 
 void out_link_due(struct initiator *i, struct out_link *l)

@@ -218,17 +218,23 @@ static struct kept *out_pair_take(struct initiator *i, struct out_pair *p)
 	return k;
 }
 
-void out_pair_flush(struct initiator *i, struct out_pair *p)
+bool out_pair_flush(struct initiator *i, struct out_pair *p)
 {
-	struct kept *k;
+	struct out_link *l = p->seat->l;
 
 	list_del(&p->in_link);
-	while ((k = out_pair_take(i, p))) {
-		i->ops->send(i->ctx, p->seat->l, out_pair_sender(p), out_pair_target(p),
-			span_of(k->bytes, k->len));
-		mem_free(k);
+	l->used_at = i->now;
+	while (!list_empty(&p->queue)) {
+		const struct kept *k = list_first(&p->queue, struct kept, link);
+
+		if (!i->ops->send(i->ctx, l, out_pair_sender(p), out_pair_target(p),
+			    span_of(k->bytes, k->len))) {
+			list_add(&l->held, &p->in_link);
+			return false;
+		}
+		mem_free(out_pair_take(i, p));
 	}
-	p->seat->l->used_at = i->now;
+	return true;
 }
 
 void out_pair_return(struct initiator *i, struct out_pair *p, const struct out_reason *why)
@@ -322,7 +328,7 @@ void out_pair_valid(struct initiator *i, struct out_pair *p)
 	i->ops->step(i->ctx, out_pair_sender(p), out_pair_target(p), OUT_STEP_VALID,
 		out_link_place(l), NULL);
 	if (out_link_writes(l, i->now))
-		out_pair_flush(i, p);
+		(void)out_pair_flush(i, p);
 	else if (!list_empty(&p->queue))
 		list_add_tail(&l->held, &p->in_link);
 }

@@ -329,6 +329,7 @@ static void target_resolved(struct initiator *i, struct target *t, enum out_reso
 {
 	static const enum out_failure failure[] = {
 		[OUT_FOUND] = OUT_NO_ANSWER_DNS, /* no memory for it */
+		[OUT_FOUND_HERE] = OUT_NO_ANSWER_DNS,
 		[OUT_NONE] = OUT_NO_SERVICE,
 		[OUT_LOOK_UP_FAILED] = OUT_NO_ANSWER_DNS,
 		[OUT_FORBIDDEN] = OUT_UNREACHABLE,
@@ -338,7 +339,7 @@ static void target_resolved(struct initiator *i, struct target *t, enum out_reso
 
 	t->cookie = 0;
 	t->names = NAMES_NONE;
-	if (how == OUT_FOUND && n > 0)
+	if ((how == OUT_FOUND || how == OUT_FOUND_HERE) && n > 0)
 		copy = mem_try_alloc(n * sizeof(*copy));
 	if (!copy) {
 		target_fail(i, t, failure[how], NULL);

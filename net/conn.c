@@ -461,6 +461,11 @@ bool conn_write(struct conn *c, const struct span *pieces, unsigned n, unsigned 
 	return append(c, pieces, n);
 }
 
+void conn_await_room(struct conn *c)
+{
+	c->blocked = true;
+}
+
 bool conn_say(struct conn *c, struct span s)
 {
 	if (conn_closing(c) || !append(c, &s, 1))

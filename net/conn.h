@@ -117,6 +117,8 @@ enum conn_write_flag {
 
 /* Appends all pieces or none. False: over the bound, out of memory, or closing. */
 bool conn_write(struct conn *c, const struct span *pieces, unsigned n, unsigned flags) MUST_CHECK;
+/* `writable` will come once the queue, which is not empty, has fallen to its low mark. */
+void conn_await_room(struct conn *c);
 /* What a stream says of itself (headers, results, errors): not refused by the high mark, but beyond it
  * `writable` will come. False only without memory or after conn_close. */
 bool conn_say(struct conn *c, struct span s);

@@ -45,6 +45,7 @@ struct resolution {
 	unsigned pending; /* questions without an answer */
 	unsigned failed, forbidden, passed_over;
 	const char *why; /* of the first that was forbidden */
+	bool ours; /* one of those was our own */
 	enum resolve_status status; /* unless there are places */
 	const char *detail;
 	const struct resolve_fixed *fixed; /* one of those that answer */
@@ -238,6 +239,7 @@ static void resolution_end(struct resolution *x)
 		targets_collect(x, &a);
 	if (a.n > 0) {
 		a.status = RESOLVE_FOUND;
+		a.ours = x->ours;
 		a.detail = x->fixed ? "fixed address" : "found";
 	} else {
 		/* That a domain leads here is mostly what it should do. */
@@ -325,6 +327,13 @@ static bool record_check(struct resolution *x, const struct srv_record *r)
 	return false;
 }
 
+static void addr_refused(struct resolution *x, const char *why)
+{
+	x->ours |= why == is_own;
+	if (x->forbidden++ == 0)
+		x->why = why;
+}
+
 static void addrs_keep(struct resolution *x, struct target *t, unsigned family,
 	const struct dns_answer *a)
 {
@@ -337,8 +346,8 @@ static void addrs_keep(struct resolution *x, struct target *t, unsigned family,
 		kept[n].port = t->port;
 		if (resolve_allowed(x->r->rules, &kept[n], &why))
 			n++;
-		else if (x->forbidden++ == 0)
-			x->why = why;
+		else
+			addr_refused(x, why);
 	}
 	if (n == 0)
 		return;

@@ -27,6 +27,7 @@ enum resolve_status {
 
 struct resolve_answer {
 	enum resolve_status status;
+	bool ours; /* RESOLVE_FOUND: others of its addresses are our own */
 	unsigned n;
 	struct place places[LIMIT_CANDIDATES]; /* a group for each priority, ascending */
 	const char *detail; /* static words for the log */

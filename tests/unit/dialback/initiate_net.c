@@ -198,7 +198,7 @@ static void sent(struct net_link *k, struct span stanza)
 			net.on_sent(at, stanza);
 }
 
-static void on_send(void *ctx, struct out_link *l, struct span from, struct span to,
+static bool on_send(void *ctx, struct out_link *l, struct span from, struct span to,
 	struct span stanza)
 {
 	(void)ctx;
@@ -207,6 +207,7 @@ static void on_send(void *ctx, struct out_link *l, struct span from, struct span
 	for (unsigned at = 0; at < OUT_PAD; at++)
 		cr_assert_eq(stanza.p[stanza.n + at], '\0');
 	sent(out_link_user(l), stanza);
+	return true;
 }
 
 static void on_give_back(void *ctx, struct span stanza, const struct out_reason *why)
