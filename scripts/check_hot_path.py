@@ -13,15 +13,18 @@ import re
 import subprocess
 import sys
 
-# From the completion of a receive to the bytes in the queue of the target's link, or in the parcel
-# for the worker that has it.
-HOT = ["scan", "router_from_outside", "pairs_find", "forward_begin", "forward_fault", "forward_domains",
+# From the completion of a receive to the bytes in the queue of the target's link or of the stream to
+# another server, or in the parcel for the worker that has it.
+HOT = ["scan", "router_from_outside", "router_from_backend", "outward_stanza", "outward_record",
+       "initiator_stanza", "outbound_write", "pairs_find", "forward_begin", "forward_fault", "forward_domains",
        "splice_pieces", "route_stanza", "component_write", "channel_write", "mesh_write", "mesh_last",
        "mesh_extend", "conn_write", "outq_append_all", "outq_mark"]
 
 # Left on the way by: a new segment or parcel, a spelling that is not known, an error, a reload.
 SLOW = {"outside_slowly", "outside_undecided", "router_bounce", "bounce_make", "log_event", "pair_review",
         "target_route", "stream_fail", "stream_fail_about", "route_park", "inbound_pause", "inbound_resume",
+        "backend_undecided", "out_begin", "out_keep", "refuse", "router_return", "write_late", "write_pressed",
+        "initiator_link_slow",
         "mem_try_alloc", "mem_free"}
 
 FORBIDDEN = {
