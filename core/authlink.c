@@ -42,16 +42,10 @@ struct authlink {
 
 /* -- callers -- */
 
-/* Both tables are keyed by what we have made or resolved: a plain mix will do. */
+/* Keyed by what we have made: a plain mix will do. */
 static uint64_t caller_hash(unsigned worker, uint64_t call)
 {
 	return hash_fast(worker, span_of((const char *)&call, sizeof(call)));
-}
-
-static uint64_t place_hash(const struct place *at)
-{
-	return hash_fast(at->addr.port * 2u + at->direct,
-		span_of((const char *)at->addr.ip, sizeof(at->addr.ip)));
 }
 
 static struct caller *caller_find(const struct authlinks *as, unsigned worker, uint64_t call)

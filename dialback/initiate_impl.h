@@ -277,7 +277,6 @@ bool place_takes_external(const struct initiator *i, const struct place *at);
 
 /* -- peer.c -- */
 
-uint64_t place_hash(const struct place *at);
 struct peer *peer_find(const struct initiator *i, const struct place *at);
 struct peer *peer_get(struct initiator *i, const struct place *at); /* NULL without memory */
 

@@ -2,13 +2,6 @@
 #include "core/base/mem.h"
 #include "dialback/initiate_impl.h"
 
-/* Keyed by what was resolved: a plain mix will do. */
-uint64_t place_hash(const struct place *at)
-{
-	return hash_fast(at->addr.port * 2u + at->direct,
-		span_of((const char *)at->addr.ip, sizeof(at->addr.ip)));
-}
-
 struct peer *peer_find(const struct initiator *i, const struct place *at)
 {
 	struct table_node *n = table_first(&i->peers, place_hash(at));

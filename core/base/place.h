@@ -10,6 +10,7 @@
 #define SLUICE_PLACE_H
 
 #include "core/base/addr.h"
+#include "core/base/hash.h"
 
 struct place {
 	struct addr addr;
@@ -20,6 +21,13 @@ struct place {
 static inline bool place_eq(const struct place *a, const struct place *b)
 {
 	return a->direct == b->direct && addr_eq(&a->addr, &b->addr);
+}
+
+/* For tables of places that were resolved, which nobody else chooses: a plain mix will do. */
+static inline uint64_t place_hash(const struct place *at)
+{
+	return hash_fast(at->addr.port * 2u + at->direct,
+		span_of((const char *)at->addr.ip, sizeof(at->addr.ip)));
 }
 
 #endif
