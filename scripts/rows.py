@@ -23,7 +23,6 @@ import xml.etree.ElementTree as ElementTree
 
 REASONS = {
     "inner": "needs S2S links to backends",
-    "outbound": "needs streams that deliver stanzas to remote domains",
     "workers": "needs several worker threads",
     "sm": "needs stream management",
     "bidi": "needs bidirectional streams",

@@ -133,15 +133,22 @@ static bool config_make(struct router *r)
 	return ok;
 }
 
+static void own_add(struct router *r, const struct addr *list, unsigned n)
+{
+	BUG_ON(r->n_own + n > ARRAY_LEN(r->own));
+	for (unsigned i = 0; i < n; i++)
+		r->own[r->n_own++] = list[i];
+}
+
 static void rules_make(struct router *r)
 {
 	const struct config *c = &r->config;
 
-	BUG_ON(c->n_listen + c->n_component_listen > ARRAY_LEN(r->own));
-	memcpy(r->own, c->listen, c->n_listen * sizeof(r->own[0]));
-	memcpy(r->own + c->n_listen, c->component_listen,
-		c->n_component_listen * sizeof(r->own[0]));
-	r->rules = config_rules(c, r->own, c->n_listen + c->n_component_listen);
+	r->n_own = 0;
+	own_add(r, c->listen, c->n_listen);
+	own_add(r, c->component_listen, c->n_component_listen);
+	own_add(r, c->own_addr, c->n_own_addr);
+	r->rules = config_rules(c, r->own, r->n_own);
 }
 
 static bool secrets_load(struct router *r, char why[ROUTER_WHY])

@@ -19,6 +19,7 @@ struct router {
 	struct resolve_rules rules;
 	struct secrets *secrets;
 	struct addr own[4];
+	unsigned n_own;
 	char dir[32]; /* of its files */
 	char *flags[ROUTER_FLAGS];
 	unsigned n_flags;

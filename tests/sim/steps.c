@@ -167,7 +167,8 @@ static enum outcome do_dns(struct play *p, struct span args, char why[TEXT_WHY])
 		names_hold(name);
 	} else if (span_is(what, "answers")) {
 		names_release(name);
-		for (unsigned i = 0; i < p->router.crew.n; i++)
+		/* Nobody, before it runs and when it has ended. */
+		for (unsigned i = 0; p->router.crew.workers && i < p->router.crew.n; i++)
 			uring_wake(p->router.crew.workers[i].ring);
 	} else if (span_is(what, "a") && addr_parse_ip(word_take(&args), &a)) {
 		names_addr(name, &a);
