@@ -220,7 +220,7 @@ void out_pair_unseat(struct initiator *i, struct out_pair *p);
 void out_pair_due(struct initiator *i, struct out_pair *p);
 void out_pair_arm(struct initiator *i, struct out_pair *p, uint64_t at);
 
-/* -- target.c -- */
+/* -- target.c, seat.c -- */
 
 /* Is it known whether its names lead to us? If not, that is found out, and its pairs are stirred. */
 bool sender_known(struct initiator *i, struct sender *s);
@@ -233,6 +233,9 @@ void targets_forget(struct initiator *i); /* if too much is remembered */
 struct span target_name(const struct target *t);
 void target_want(struct initiator *i, struct target *t, struct out_pair *p); /* a stream for p */
 void target_wake(struct initiator *i, struct target *t); /* what it watches has become clear */
+/* Has it fresh names? If not, they are asked for, at the expense of this sender's turn. Whoever has
+ * an empty lane does not wait behind another's flood for the names that both want. */
+bool target_names(struct initiator *i, struct target *t, struct sender *s);
 void target_stir(struct initiator *i, struct target *t);
 void target_advance(struct initiator *i, struct target *t);
 /* No stream could be had for it: what waits goes back, or is tried again. */
