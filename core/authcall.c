@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/claims.h"
+#include "core/outbound.h"
 #include "core/outward.h"
 #include "core/worker.h"
 #include "dialback/table.h"
@@ -162,7 +163,9 @@ void authcalls_resolved(void *ctx, uint64_t cookie, const struct resolve_answer 
 {
 	struct worker *w = ctx;
 
-	if (cookie & RESOLVE_OUTWARD)
+	if (cookie & RESOLVE_REDIRECT)
+		outbound_resolved(w, cookie, a);
+	else if (cookie & RESOLVE_OUTWARD)
 		outward_resolved(w, cookie, a);
 	else if (cookie & ELSEWHERE)
 		errand_done(w->authcalls, cookie, a);

@@ -118,6 +118,12 @@ static const struct flag table[] = {
 	{ "deny-port", FLAG_PORTS, "RANGE", LIST(deny_port), .absent = "none", .group = G_REACH,
 		.when = "Never dial these ports, whatever DNS says, besides the built-in list (below 1024 but 443, and "
 			"known databases)." },
+	{ "follow-redirect", FLAG_SWITCH, NULL, FIELD(follow_redirect), .absent = "off",
+		.group = G_REACH,
+		.when = "Where the server of a remote domain says that another host is to be used (stream "
+			"error see-other-host), dial that one; up to three in turn. Only a server "
+			"whose certificate proves the domain is believed, and what it names is held "
+			"to the same addresses and ports as DNS is. Hardly any server says so." },
 
 	{ "secret-file", FLAG_PATH, "FILE", FIELD(secret_file), .absent = "random at start",
 		.group = G_PROOF,

@@ -49,6 +49,7 @@ struct config {
 	unsigned n_deny_addr;
 	struct addr_ports *deny_port;
 	unsigned n_deny_port;
+	bool follow_redirect;
 	enum tls_policy tls;
 	bool require_strong;
 	enum pin_auth pin_auth;

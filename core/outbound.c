@@ -69,11 +69,11 @@ static void outbound_free(struct outbound *o)
 	identity_free(o->identity);
 	shares_free(o->shares);
 	mem_free((char *)(uintptr_t)o->id.p);
+	mem_free(o->redirect);
 	mem_free(o);
 }
 
-/* The last act of all: the link may be opened anew. */
-static void outbound_down(struct outbound *o, enum out_loss loss)
+void outbound_down(struct outbound *o, enum out_loss loss)
 {
 	const char *condition = loss == OUT_LOSS_ERROR ? o->condition : NULL;
 	struct out_link *link = o->link;
@@ -103,16 +103,31 @@ static void undialled(struct worker *w, const struct addr *to, int err)
 		LF_STR("error", err == -EUSERS ? "--max-conns is reached" : strerror(-err)));
 }
 
+/* What is being dialled: where the domain's names lead, or where a server has sent us. */
+static const struct place *dialled(const struct outbound *o)
+{
+	return o->redirect ? o->redirect->places : o->places;
+}
+
+static enum out_loss loss_of_dial(const struct outbound *o, int err)
+{
+	if (is_our_want(err))
+		return OUT_LOSS_OVERLOAD;
+	return o->redirect ? OUT_LOSS_NEGOTIATION : OUT_LOSS_UNREACHABLE;
+}
+
 static void dial_failed(void *user, int err, const char *why)
 {
 	struct outbound *o = user;
 
 	o->dial = NULL;
 	if (is_our_want(err))
-		undialled(o->w, &o->places[0].addr, err);
+		undialled(o->w, &dialled(o)->addr, err);
 	LOG(LOG_INFO, "outbound-unreached", why, LF_STR("from", o->opening.from),
-		LF_STR("to", o->opening.to), LF_INT("places", o->n_places), LF_INT("errno", -err));
-	outbound_down(o, is_our_want(err) ? OUT_LOSS_OVERLOAD : OUT_LOSS_UNREACHABLE);
+		LF_STR("to", o->opening.to),
+		LF_INT("places", o->redirect ? o->redirect->n : o->n_places),
+		LF_INT("errno", -err));
+	outbound_down(o, loss_of_dial(o, err));
 }
 
 static void dial_place_failed(void *user, unsigned which, int err, const char *why)
@@ -120,10 +135,22 @@ static void dial_place_failed(void *user, unsigned which, int err, const char *w
 	struct outbound *o = user;
 	char peer[ADDR_TEXT];
 
-	addr_format(&o->places[which].addr, peer);
+	addr_format(&dialled(o)[which].addr, peer);
 	LOG(LOG_DEBUG, "outbound-place-failed", why, LF_STR("peer", peer),
 		LF_STR("to", o->opening.to), LF_INT("errno", -err));
-	initiator_place_failed(o->w->initiator, &o->places[which], o->w->now);
+	/* Nobody is kept from a place because some server names it. */
+	if (!o->redirect)
+		initiator_place_failed(o->w->initiator, &o->places[which], o->w->now);
+}
+
+/* To the initiator it stays where it was before it was sent elsewhere. */
+static void outbound_connected(struct outbound *o, unsigned which)
+{
+	if (o->redirect)
+		explain_stream(o->w->explain, span_str(o->opening.to), EXPLAIN_CONNECTED,
+			out_link_place(o->link), "which has sent us elsewhere", o->w->now);
+	else
+		initiator_link_connected(o->w->initiator, o->link, which, o->w->now);
 }
 
 static void dial_connected(void *user, struct conn *c, unsigned which)
@@ -133,15 +160,15 @@ static void dial_connected(void *user, struct conn *c, unsigned which)
 	o->dial = NULL;
 	if (!stream_init(&o->s, o->w, c, &outbound_ops, LIMIT_STANZA_UNAUTH)) {
 		conn_abort(c, -ENOMEM, "no memory");
-		undialled(o->w, &o->places[which].addr, -ENOMEM);
+		undialled(o->w, &dialled(o)[which].addr, -ENOMEM);
 		outbound_down(o, OUT_LOSS_OVERLOAD);
 		return;
 	}
 	conn_set_ops(c, &stream_conn_ops);
 	list_del(&o->dialling);
 	o->phase = OUTBOUND_HEADER;
-	o->opening.at = o->places[which];
-	initiator_link_connected(o->w->initiator, o->link, which, o->w->now);
+	o->opening.at = dialled(o)[which];
+	outbound_connected(o, which);
 	opening_start(&o->opening, &o->s);
 }
 
@@ -150,6 +177,16 @@ static const struct dial_ops dial_ops = {
 	.failed = dial_failed,
 	.place_failed = dial_place_failed,
 };
+
+bool outbound_dial(struct outbound *o, const struct place *places, unsigned n)
+{
+	int err = -ENOMEM;
+
+	o->dial = dial_start(o->w->conns, o->w->wheel, places, n, &dial_ops, o, o->w->now, &err);
+	if (!o->dial)
+		undialled(o->w, &places[0].addr, err);
+	return o->dial != NULL;
+}
 
 /* -- spaces (rule 1.7) -- */
 
@@ -194,10 +231,12 @@ static void outbound_timer(struct timer *t, uint64_t now)
 	struct outbound *o = container_of(t, struct outbound, timer);
 
 	(void)now;
-	if (o->phase == OUTBOUND_DIALLING)
+	if (o->phase != OUTBOUND_DIALLING)
+		outbound_look(o);
+	else if (o->lost)
 		outbound_down(o, o->loss);
 	else
-		outbound_look(o);
+		outbound_go(o);
 }
 
 /* -- life -- */
@@ -206,7 +245,6 @@ bool outbound_open(struct worker *w, struct out_link *l, const struct place *pla
 	struct span from, struct span to, bool external)
 {
 	struct outbound *o = mem_try_zalloc(sizeof(*o) + n * sizeof(*places));
-	int err = -ENOMEM;
 
 	if (!o || w->draining || !opening_init(&o->opening, from, to, HEADER_PLAIN)) {
 		mem_free(o);
@@ -220,9 +258,7 @@ bool outbound_open(struct worker *w, struct out_link *l, const struct place *pla
 	list_init(&o->late);
 	list_init(&o->dialling);
 	timer_init(&o->timer, outbound_timer);
-	o->dial = dial_start(w->conns, w->wheel, places, n, &dial_ops, o, w->now, &err);
-	if (!o->dial) {
-		undialled(w, &places[0].addr, err);
+	if (!outbound_dial(o, places, n)) {
 		outbound_free(o);
 		return false;
 	}
@@ -238,10 +274,13 @@ static bool outbound_part(struct outbound *o)
 	if (o->phase == OUTBOUND_DIALLING) {
 		dial_cancel(o->dial);
 		o->dial = NULL;
+		o->lookup = 0;
 		outbound_lose(o, OUT_LOSS_OURS);
 		timer_set(o->w->wheel, &o->timer, o->w->now);
 		return false;
 	}
+	if (o->follows)
+		outbound_lose(o, OUT_LOSS_OURS);
 	if (o->s.state >= STREAM_ENDING)
 		return false;
 	outbound_lose(o, OUT_LOSS_OURS);
@@ -343,7 +382,7 @@ void outbound_up(struct outbound *o)
 	initiator_link_up(o->w->initiator, o->link, &facts, o->w->now);
 }
 
-static void outbound_closed(struct stream *s, int err, const char *why)
+static void outbound_gone(struct stream *s, int err, const char *why)
 {
 	struct outbound *o = container_of(s, struct outbound, s);
 	enum out_loss loss = loss_of(o, err);
@@ -358,6 +397,18 @@ static void outbound_closed(struct stream *s, int err, const char *why)
 		outbound_keep_unsent(o);
 	stream_release(s);
 	outbound_down(o, loss);
+}
+
+static void outbound_closed(struct stream *s, int err, const char *why)
+{
+	struct outbound *o = container_of(s, struct outbound, s);
+
+	if (!outbound_follows(o)) {
+		outbound_gone(s, err, why);
+		return;
+	}
+	stream_release(s);
+	outbound_follow(o);
 }
 
 static const struct stream_ops outbound_ops = {

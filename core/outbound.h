@@ -13,7 +13,9 @@
  * Header without a language (rule 8.6): stanzas that have none must not get ours. Nothing
  * but spaces, db:result and stanzas is written once it is up. What is read is features,
  * SASL, typed db:result and stream errors; a stanza or an untyped dialback element on it
- * is ignored and counted (rule 2.11), with a bound.
+ * is ignored and counted (rule 2.11), with a bound. With --follow-redirect a server that has
+ * proven the domain may send us elsewhere before the stream is up (<see-other-host/>, rule 1.10):
+ * the connection ends, and another one is dialled for the same link.
  *
  * Belongs to the worker, which is the home of the target's domain. When it ends, what the
  * kernel had not taken is given back to the initiator, stanza by stanza, and what only the
@@ -24,6 +26,10 @@
 
 #include "core/stream.h"
 #include "dialback/initiate.h"
+#include "net/resolve.h"
+
+/* In a cookie of the worker's resolver: where a server has sent us is looked up. */
+#define RESOLVE_REDIRECT (UINT64_C(1) << 61)
 
 struct outbound;
 
@@ -51,12 +57,15 @@ bool outbound_has_room(struct outbound *o, size_t n);
 /* Does its output wait for longer than TIMEOUT_SLOW_MS? */
 bool outbound_is_slow(const struct outbound *o);
 
+/* A look-up with RESOLVE_REDIRECT has ended. */
+void outbound_resolved(struct worker *w, uint64_t cookie, const struct resolve_answer *a);
+
 /* Is the stream one of these? */
 struct outbound *outbound_of(struct stream *s);
 /* The same as outbound_close because the router ends: with system-shutdown. */
 void outbound_leave(struct outbound *o, const char *why);
-/* The worker's time is up: connections that are still being dialled are given up, and their links
- * told. Those that stand end as streams do. */
+/* The worker's time is up: connections that are still being dialled, or looked for where a server has
+ * sent us, are given up, and their links told. Those that stand end as streams do. */
 void outbounds_stop(struct worker *w);
 
 #endif

@@ -21,6 +21,9 @@ bool outbound_suits(const struct outbound *o, struct span from, struct span to)
 		return false;
 	if (rule.tls == TLS_REQUIRED && !outbound_is_secure(o))
 		return false;
+	/* Where we were sent counts for the domain whose server did so. */
+	if (o->redirect && !span_is(to, o->opening.to))
+		return outbound_proves(o, to, &why);
 	/* Whoever is trusted for one domain by certificate is not for another without (2.9.2). */
 	if (outbound_strong(o, from, to) || outbound_proves(o, span_str(o->opening.to), &why))
 		return outbound_proves(o, to, &why);
@@ -128,6 +131,8 @@ static void outbound_error(struct outbound *o, const struct element *e)
 		LF_STR("peer", peer), LF_SPAN("condition", condition),
 		LF_STR("from", o->opening.from), LF_STR("to", o->opening.to));
 	o->condition = condition_known(condition);
+	if (span_is(condition, "see-other-host"))
+		outbound_redirected(o, element_child(e, NULL, "see-other-host")->text);
 	stream_end(&o->s, "the peer sent a stream error");
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Inside of core/outbound.h, for core/outbound.c (life), core/outbound_open.c
- * (negotiation), core/outbound_claims.c (what is claimed and read) and
- * core/outbound_queue.c (what waits to be sent) only.
+ * (negotiation), core/outbound_redirect.c (where a server sends us), core/outbound_claims.c
+ * (what is claimed and read) and core/outbound_queue.c (what waits to be sent) only.
  */
 #ifndef SLUICE_CORE_OUTBOUND_IMPL_H
 #define SLUICE_CORE_OUTBOUND_IMPL_H
@@ -11,6 +11,7 @@
 #include "core/explain.h"
 #include "core/opening.h"
 #include "core/outbound.h"
+#include "core/redirect.h"
 #include "core/shares.h"
 #include "dialback/identity.h"
 
@@ -27,10 +28,10 @@ struct outbound {
 	struct worker *w;
 	struct out_link *link;
 	struct opening opening;
-	struct dial *dial; /* until it is connected */
+	struct dial *dial; /* until it is connected; NULL: a redirect is not dialled yet */
 	struct list dialling; /* in w->dialling, likewise */
-	struct timer
-		timer; /* while dialling: the end that was asked for; once up: the next space */
+	/* While dialling: the end that was asked for, or the begin of a redirect; once up: the next space. */
+	struct timer timer;
 	uint8_t phase; /* enum outbound_phase */
 	bool external; /* EXTERNAL may be tried */
 	bool aborted; /* the peer wanted to know more, once */
@@ -41,6 +42,7 @@ struct outbound {
 	bool dialback, errors; /* the peer's header, or features, announced them */
 	bool told; /* that nothing more can be written */
 	bool lost; /* `loss` is known */
+	bool follows; /* when this connection is gone: what `redirect` says */
 	enum out_loss loss;
 	const char *condition; /* of the stream error that came; static */
 	struct span id; /* of the peer's header, decoded */
@@ -55,6 +57,9 @@ struct outbound {
 	struct shares *shares; /* while its queue is long; NULL also without memory */
 	struct list late; /* struct late: came after the connection had died */
 	size_t late_bytes;
+	struct redirect *redirect; /* the last that was followed, or is to be */
+	unsigned hops; /* those that were */
+	uint64_t lookup; /* cookie; 0: none is under way */
 	unsigned foreign; /* elements that are neither dialback nor the stream's own, so far */
 	unsigned n_places;
 	struct place places[]; /* as they were given */
@@ -66,6 +71,20 @@ struct outbound {
 void outbound_lose(struct outbound *o, enum out_loss loss);
 /* Negotiated. */
 void outbound_up(struct outbound *o);
+/* The last act of all: the link may be opened anew. */
+void outbound_down(struct outbound *o, enum out_loss loss);
+/* False, and it was said why: not even the first of them can be dialled. */
+bool outbound_dial(struct outbound *o, const struct place *places, unsigned n) MUST_CHECK;
+
+/* -- core/outbound_redirect.c -- */
+
+/* <see-other-host/> with that text has come; the stream is ended behind it. */
+void outbound_redirected(struct outbound *o, struct span text);
+/* The connection is gone: does another take its place? */
+bool outbound_follows(const struct outbound *o);
+/* It does: dialling again, in the next turn (outbound_go). */
+void outbound_follow(struct outbound *o);
+void outbound_go(struct outbound *o);
 
 /* -- core/outbound_claims.c -- */
 

@@ -328,8 +328,8 @@ static bool too_weak(struct outbound *o)
 
 static void outbound_explain(const struct outbound *o, enum explain_stage stage, const char *detail)
 {
-	explain_stream(o->w->explain, span_str(o->opening.to), stage, &o->opening.at, detail,
-		o->w->now);
+	explain_stream(o->w->explain, span_str(o->opening.to), stage, out_link_place(o->link),
+		detail, o->w->now);
 }
 
 void outbound_secured(struct stream *s)

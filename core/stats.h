@@ -26,6 +26,7 @@
 	X(streams_out_proven, "of the attempts, those that SASL EXTERNAL proved us on")            \
 	X(sasl_out_refused, "refusals of that by other servers")                                   \
 	X(certs_out_refused, "servers not used since their certificate proves too little")         \
+	X(redirects_followed, "other hosts dialled since a server said so (--follow-redirect)")    \
 	X(tls_accepted, "TLS handshakes of other servers with us")                                 \
 	X(tls_failed, "of theirs, failed, or later broken off by a fault in TLS")                  \
 	X(certs_read, "files of --cert-dir read because their certificates were asked for")        \

@@ -16,6 +16,8 @@ static const struct {
 	[DB_REMOTE_CONNECTION_FAILED] = { "remote-connection-failed", "wait" },
 	[DB_REMOTE_SERVER_TIMEOUT] = { "remote-server-timeout", "wait" },
 	[DB_INTERNAL_SERVER_ERROR] = { "internal-server-error", "cancel" },
+	[DB_NOT_ALLOWED] = { "not-allowed", "cancel" },
+	[DB_SERVICE_UNAVAILABLE] = { "service-unavailable", "cancel" },
 };
 
 const char *db_condition_name(enum db_condition c)

@@ -20,6 +20,9 @@ enum db_condition {
 	DB_REMOTE_CONNECTION_FAILED,
 	DB_REMOTE_SERVER_TIMEOUT,
 	DB_INTERNAL_SERVER_ERROR,
+	/* never said by us */
+	DB_NOT_ALLOWED, /* ejabberd's word for item-not-found */
+	DB_SERVICE_UNAVAILABLE,
 	DB_CONDITION_COUNT,
 };
 

@@ -180,10 +180,17 @@ bool initiator_requeue(struct initiator *i, struct out_link *l, struct span from
 
 /* -- answers -- */
 
+/* The second is ejabberd's word for it. */
+static bool says_unhosted(enum db_condition condition)
+{
+	return condition == DB_ITEM_NOT_FOUND || condition == DB_NOT_ALLOWED;
+}
+
 static uint64_t hold_of(enum db_condition condition)
 {
 	switch (condition) {
 	case DB_ITEM_NOT_FOUND:
+	case DB_NOT_ALLOWED:
 		return HOLD_NOT_FOUND_MS;
 	case DB_POLICY_VIOLATION:
 	case DB_NOT_AUTHORIZED:
@@ -203,7 +210,7 @@ static bool out_pair_retries(struct initiator *i, struct out_pair *p, enum db_co
 		p->constrained = true;
 		return true;
 	}
-	if (condition == DB_ITEM_NOT_FOUND && p->shares && !p->alone) {
+	if (says_unhosted(condition) && p->shares && !p->alone) {
 		p->alone = true;
 		p->target->solo_until = i->now + HOLD_NO_MUX_MS;
 		return true;

@@ -450,9 +450,10 @@ static void services_follow(struct resolution *x)
 	targets_begin(x, all, n);
 }
 
-static void fallback_follow(struct resolution *x)
+/* The name itself is the only target. */
+static void host_begin(struct resolution *x, uint16_t port)
 {
-	struct srv_record self = { .port = x->r->service.port };
+	struct srv_record self = { .port = port };
 
 	if (!port_check(x, self.port)) {
 		targets_end(x);
@@ -467,7 +468,7 @@ static void services_end(struct resolution *x)
 	if (x->services[PLAIN].n + x->services[DIRECT].n > 0)
 		services_follow(x);
 	else if (fallback_applies(x))
-		fallback_follow(x);
+		host_begin(x, x->r->service.port);
 }
 
 static void on_answer(void *ctx, uint64_t cookie, const struct dns_answer *a)
@@ -554,29 +555,60 @@ static void refusal_note(struct resolver *r, uint64_t cookie)
 	r->refused[r->n_refused++] = cookie;
 }
 
-void resolve_start(struct resolver *r, struct span domain, uint64_t cookie, uint64_t now)
+/* NULL without memory: the answer will say so. */
+static struct resolution *resolution_new(struct resolver *r, uint64_t cookie, uint64_t now)
 {
 	struct resolution *x = mem_try_zalloc(sizeof(*x));
 
 	r->now = now;
 	if (!x) {
 		refusal_note(r, cookie);
-		return;
+		return NULL;
 	}
 	x->r = r;
 	x->cookie = cookie;
 	list_add_tail(&r->open, &x->link);
+	return x;
+}
+
+static bool resolution_name(struct resolution *x, struct span domain)
+{
+	if (domain_to_dns(domain, x->name))
+		return true;
+	verdict_set(x, RESOLVE_NO_SERVICE, "the name is too long for DNS");
+	return false;
+}
+
+static void resolution_begun(struct resolution *x)
+{
+	if (x->pending > 0)
+		return;
+	list_del(&x->link);
+	list_add_tail(&x->r->ready, &x->link);
+}
+
+void resolve_start(struct resolver *r, struct span domain, uint64_t cookie, uint64_t now)
+{
+	struct resolution *x = resolution_new(r, cookie, now);
+
+	if (!x)
+		return;
 	x->fixed = fixed_find(r->rules, domain);
-	if (!x->fixed) {
-		if (domain_to_dns(domain, x->name))
-			services_begin(x);
-		else
-			verdict_set(x, RESOLVE_NO_SERVICE, "the name is too long for DNS");
-	}
-	if (x->pending == 0) {
-		list_del(&x->link);
-		list_add_tail(&r->ready, &x->link);
-	}
+	if (!x->fixed && resolution_name(x, domain))
+		services_begin(x);
+	resolution_begun(x);
+}
+
+void resolve_host(struct resolver *r, struct span host, uint16_t port, uint64_t cookie,
+	uint64_t now)
+{
+	struct resolution *x = resolution_new(r, cookie, now);
+
+	if (!x)
+		return;
+	if (resolution_name(x, host))
+		host_begin(x, port);
+	resolution_begun(x);
 }
 
 static void refusals_answer(struct resolver *r)

@@ -61,7 +61,7 @@ struct resolve_service {
 	uint16_t port; /* of the fall-back */
 };
 
-/* Exactly once per resolve_start, never from inside it. */
+/* Exactly once per resolve_start or resolve_host, never from inside it. */
 typedef void resolve_fn(void *ctx, uint64_t cookie, const struct resolve_answer *a);
 
 struct resolver *resolver_new(struct dns *dns, const struct resolve_service *service,
@@ -71,6 +71,10 @@ void resolver_free(struct resolver *r);
 
 /* domain: canonical form. Never fails: refusals come by the callback too. */
 void resolve_start(struct resolver *r, struct span domain, uint64_t cookie, uint64_t now);
+/* The same for the addresses of one host (canonical form), at that port: no service is asked for, and no
+ * fixed address of a domain answers. */
+void resolve_host(struct resolver *r, struct span host, uint16_t port, uint64_t cookie,
+	uint64_t now);
 /* Once per turn, after dns_turn: answers that needed no question. */
 void resolver_turn(struct resolver *r, uint64_t now);
 bool resolver_busy(const struct resolver *r);

@@ -28,7 +28,6 @@ REASONS = {
     "bidi": "needs bidirectional streams",
     "dane": "needs DNSSEC",
     "posh": "needs HTTPS look-ups",
-    "redirect": "see-other-host is not followed",
     "soak": "runs for a day",
 }
 IN_TEXT = re.compile(r"T-([A-Z]\d+)\b")

@@ -66,6 +66,7 @@
 #define LIMIT_OUT_PENDING 16384 /* of one hosted domain, those that are not verified */
 #define LIMIT_OUT_LOOKUPS 256 /* look-ups in flight */
 #define LIMIT_OUT_OPENING 256 /* streams that are being opened */
+#define LIMIT_REDIRECTS 3 /* see-other-host that are followed, one after the other (1.10) */
 #define LIMIT_OUT_APART 16 /* streams of one target that carry one pair only */
 #define LIMIT_OUT_WINDOW_MIN 8 /* claims without an answer on one stream, at first */
 #define LIMIT_OUT_WINDOW_MAX 256

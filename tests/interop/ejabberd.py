@@ -18,8 +18,11 @@ s2s_max_retry_delay: 1 second
 outgoing_s2s_families: [ipv4]
 auth_password_format: plain
 modules:
+  mod_disco: {{}}
+  mod_ping: {{}}
   mod_roster: {{}}
   mod_s2s_dialback: {{}}
+  mod_version: {{}}
 """
 
 NO_TLS = "s2s_use_starttls: false"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """An Initiating Server of a hosted domain, with the router's secret.
 
-The router does not open streams to other servers yet. This opens one in its place, as another
-node with the same secret would, and so makes a real server ask the router about a key.
+This opens a stream as another node with the same secret would, with right keys or wrong ones, and
+so makes a real server ask the router about them.
 """
 
 import asyncio

@@ -41,6 +41,8 @@ SM = """\
 <chain id='out-router'><module>privacy</module></chain>
 <chain id='pkt-user'><module>roster</module><module>presence</module>
 <module>deliver</module></chain>
+<chain id='pkt-sm'><module>iq-ping</module><module>iq-version</module>
+<module>disco</module><module>presence</module></chain>
 <chain id='pkt-router'><module>session</module></chain>
 <chain id='user-load'><module>active</module><module>roster</module>
 <module>privacy</module></chain>

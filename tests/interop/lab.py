@@ -23,6 +23,8 @@ bank.hosted.test gw
 desk.hosted.test desk
 empty.hosted.test empty
 direct.hosted.test gw
+stray.hosted.test gw
+*.many.hosted.test gw
 """
 
 # nope is never hosted, later only after a reload; DNS sends all of them to the router.
@@ -30,6 +32,12 @@ TO_ROUTER = ["%s.hosted.test" % name for name in
              ("shop", "bank", "desk", "empty", "nope", "later")]
 # DNS knows these as places for TLS from the first byte only.
 TO_ROUTER_TLS = ["direct.hosted.test"]
+# Hosted as well, by one line of the registry: senders in numbers.
+SENDERS = ["s%d.many.hosted.test" % i for i in range(200)]
+# Hosted, while DNS leads to a twin, which hosts it too.
+STRAY = "stray.hosted.test"
+# DNS knows it, and nobody listens there.
+CLOSED = "closed.test"
 
 # How servers speak with each other. Clear: no certificate anywhere. Otherwise the router requires
 # TLS, and the remote servers prove themselves by dialback, or by certificates that it trusts.
@@ -53,11 +61,17 @@ def stolen_by(name):
     return "stolen-by-%s.test" % name
 
 
+def unhosted_by(name):
+    """DNS leads to a remote server, and it knows nothing of it."""
+    return "unhosted-by-%s.test" % name
+
+
 def hosted_by(name):
     """The domains of a remote server, its own first."""
     direct = [DIRECT[name]] if name in DIRECT else []
-    return DOMAINS[name] + direct + [stolen_by(thief) for thief, owner in RIVALS.items()
-                            if name in (thief, owner)]
+    stray = [STRAY] if name == "twin" else []
+    return DOMAINS[name] + direct + stray + [stolen_by(thief) for thief, owner in RIVALS.items()
+                                             if name in (thief, owner)]
 
 
 class Lab:
@@ -70,7 +84,7 @@ class Lab:
         self.users = []
         self.authority = None if security == CLEAR else Authority(folder / "certificates")
         self._ports = Ports()
-        names = ["dns", "edge", "edge-tls", "components"] + list(REMOTES)
+        names = ["dns", "edge", "edge-tls", "components", "closed"] + list(REMOTES)
         names += ["%s-tls" % name for name in DIRECT]
         self.port = {name: self._ports.take() for name in names}
 
@@ -80,9 +94,10 @@ class Lab:
         return server
 
     def start_unbound(self):
-        targets = dict.fromkeys(TO_ROUTER, self.port["edge"])
+        targets = dict.fromkeys(TO_ROUTER + SENDERS, self.port["edge"])
+        targets.update({STRAY: self.port["twin"], CLOSED: self.port["closed"]})
         for name, domains in DOMAINS.items():
-            targets.update(dict.fromkeys(domains, self.port[name]))
+            targets.update(dict.fromkeys(domains + [unhosted_by(name)], self.port[name]))
         targets.update({stolen_by(thief): self.port[owner] for thief, owner in RIVALS.items()})
         targets_tls = dict.fromkeys(TO_ROUTER_TLS, self.port["edge-tls"])
         targets_tls.update({domain: self.port["%s-tls" % name] for name, domain in DIRECT.items()})
@@ -125,7 +140,7 @@ class Lab:
     def _cert_dir(self):
         folder = self.folder / "router-certificates"
         if not folder.exists():
-            self.certify("hosted", ["*.hosted.test", ROUTER_NAME])
+            self.certify("hosted", ["*.hosted.test", "*.many.hosted.test", ROUTER_NAME])
         return folder
 
     def start_router(self, tls=None, more=()):

@@ -3,6 +3,7 @@
 
 import asyncio
 import collections
+import contextlib
 import os
 import pathlib
 import re
@@ -102,6 +103,17 @@ class Server:
         for thread in pathlib.Path("/proc/%d/task" % self.process.pid).iterdir():
             total += int((thread / "schedstat").read_text(encoding="ascii").split()[0])
         return total / 1e9
+
+    def connections_to(self, port):
+        """Those of the process that are established, by the kernel's own tables."""
+        own = set()
+        for link in pathlib.Path("/proc/%d/fd" % self.process.pid).iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                own.add(os.readlink(link))
+        table = pathlib.Path("/proc/%d/net/tcp" % self.process.pid).read_text(encoding="ascii")
+        rows = [line.split() for line in table.splitlines()[1:]]
+        return sum(1 for row in rows if int(row[2].split(":")[1], 16) == port
+                   and row[3] == "01" and "socket:[%s]" % row[9] in own)
 
     async def restart(self, number):
         """Ends it with this signal and starts it again, while other things go on."""

@@ -109,7 +109,7 @@ async def test_sighup_removes_a_domain(lab, prosody, router):
     router.signal(signal.SIGHUP)
     await router.logged(" reloaded: ")
     lost = alice.send_text(TARGETS[1], "gone")
-    # Its error would need a stream to Prosody, which this build does not open: see the log.
+    # For its error no stream to Prosody is opened, and none is there: see the log.
     await router.logged("to=bank.hosted.test condition=remote-server-not-found")
     assert not component.inbox.matching(lambda s: s["id"] == lost)
     await deliver(alice, component, TARGETS[0], 5)

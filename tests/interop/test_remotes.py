@@ -8,8 +8,9 @@ import signal
 import pytest
 
 from lab import DIALBACK_SECRET, SELF_SIGNED, TRUSTED
-from traffic import AWKWARD, TARGETS, bodies, comes_from, deliver, greet, steal
-from xmpp import error_of, is_error, is_message
+from traffic import (AWKWARD, TARGETS, assert_each_once_in_order, bodies, comes_from, deliver,
+                     greet, steal, until_counted)
+from xmpp import is_message
 
 PARKED = "nobody@empty.hosted.test"
 
@@ -61,31 +62,6 @@ async def test_t_a2_a_key_of_somebody_else_is_disowned(lab, remote, router):
     assert (await router.counters())["verify_answered"] == 2
 
 
-# -- towards the remote server, as far as there is a way --
-
-
-@by_dialback
-async def test_answers_find_no_stream_back_and_say_so(lab, remote, router):
-    """Streams that carry stanzas to other servers are not opened yet: what asks for an answer
-    gets an error at once, what does not ask vanishes, and both are counted."""
-    component = await lab.component()
-    alice = await lab.client(remote, remote.domains[0])
-    me, you = TARGETS[0], alice.boundjid.full
-    query = alice.make_iq_get(queryxmlns="jabber:iq:version", ito=me)
-    alice.send(query)
-    await component.inbox.collect(1, lambda s: s["id"] == query["id"])
-    component.make_iq_result(id=query["id"], ito=you, ifrom=me).send()
-    component.send_text(you, "hello?", mfrom=me, id="message")
-    component.make_presence(pto=you, pfrom=me, ptype="subscribe").send()
-    component.make_iq_get(queryxmlns="jabber:iq:version", ito=you, ifrom=me).send()
-    errors = await component.inbox.collect(3, is_error)
-    assert [error_of(error) for error in errors] == [("remote-server-not-found", "cancel")] * 3
-    assert {(str(s["from"]), str(s["to"])) for s in errors} == {(you, me)}
-    counters = await router.counters()
-    assert (counters["bounced"], counters["bounce_suppressed"]) == (3, 1)
-    assert counters["stanzas_from_backends"] == 4
-
-
 # -- wrong keys --
 
 
@@ -130,19 +106,6 @@ async def send_until(client, done):
         client.send_text(PARKED, "for nobody")
         await asyncio.sleep(0.001)
     return sent
-
-
-async def until_counted(router, what, holds):
-    for _ in range(40):
-        counters = await router.counters()
-        if holds(counters):
-            return
-        await asyncio.sleep(0.25)
-    raise AssertionError("%s: %s" % (what, dict(counters)))
-
-
-def assert_each_once_in_order(sent, got):
-    assert got == [id for id in sent if id in set(got)]
 
 
 def assert_balanced(counters, delivered):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What remote users send, and what the component must have got of it."""
+"""What remote users and components send each other, and what must have come of it."""
+
+import asyncio
 
 from slixmpp.stanza import Iq, Presence
 
 from lab import RIVALS, stolen_by
-from xmpp import is_error, is_message
+from xmpp import error_of, is_error, is_message
 
 TARGETS = ("bob@shop.hosted.test", "bob@bank.hosted.test")
 
@@ -30,18 +32,22 @@ def send_all(client, to, texts):
     return [client.send_text(to, text) for text in texts]
 
 
+def between(source, target):
+    """Stanzas of two addresses, which the router must not touch."""
+    return lambda s: (str(s["from"]), str(s["to"])) == (source, target)
+
+
 def comes_from(client, to):
-    """Stanzas of one pair; the full address, for the router must not touch it."""
-    return lambda s: str(s["from"]) == client.boundjid.full and str(s["to"]) == to
+    return between(client.boundjid.full, to)
 
 
-async def expect_messages(component, client, to, ids, texts):
+async def send_and_expect(send, inbox, pair, texts):
     """Every message once, in order and unchanged: nothing else came for this pair."""
-    pair = comes_from(client, to)
-    await component.inbox.collect(len(texts), lambda s: is_message(s) and pair(s))
-    end = client.send_text(to, "the end")
-    await component.inbox.collect(1, lambda s: pair(s) and s["id"] == end)
-    got = component.inbox.matching(lambda s: is_message(s) and pair(s))
+    ids = [send(text) for text in texts]
+    await inbox.collect(len(texts), lambda s: is_message(s) and pair(s))
+    end = send("the end")
+    await inbox.collect(1, lambda s: pair(s) and s["id"] == end)
+    got = inbox.matching(lambda s: is_message(s) and pair(s))
     assert [s["id"] for s in got] == ids + [end]
     assert [s["body"] for s in got] == texts + ["the end"]
 
@@ -56,9 +62,15 @@ async def greet(client, component, to):
 
 async def deliver(client, component, to, count, name="number"):
     await greet(client, component, to)
-    texts = bodies(count, name)
-    ids = send_all(client, to, texts)
-    await expect_messages(component, client, to, ids, texts)
+    await send_and_expect(lambda text: client.send_text(to, text), component.inbox,
+                          comes_from(client, to), bodies(count, name))
+
+
+async def deliver_to(client, component, source, count, name="number"):
+    """The other way: from an address behind the router."""
+    me = client.boundjid.full
+    await send_and_expect(lambda text: component.send_text(me, text, mfrom=source), client.inbox,
+                          between(source, me), bodies(count, name))
 
 
 async def deliver_presence(client, component, to):
@@ -70,7 +82,7 @@ async def deliver_presence(client, component, to):
 
 
 async def deliver_iq(client, component, to):
-    """The answer cannot come back in this build: only the question is looked at."""
+    """The question alone: the answer takes another stream."""
     query = client.make_iq_get(queryxmlns="jabber:iq:version", ito=to)
     client.send(query)
     found = await component.inbox.collect(
@@ -86,3 +98,24 @@ async def steal(lab, thief):
     alice = await lab.client(thief, stolen_by(thief.kind))
     id = alice.send_text(TARGETS[0], "mine")
     await alice.inbox.collect(1, lambda s: is_error(s) and s["id"] == id)
+
+
+async def expect_error(component, id, condition, type):
+    """Exactly one, addressed as an answer."""
+    errors = await component.inbox.collect(1, lambda s: is_error(s) and s["id"] == id)
+    assert len(errors) == 1
+    assert error_of(errors[0]) == (condition, type), str(errors[0])
+    return errors[0]
+
+
+async def until_counted(router, what, holds):
+    for _ in range(40):
+        counters = await router.counters()
+        if holds(counters):
+            return counters
+        await asyncio.sleep(0.25)
+    raise AssertionError("%s: %s" % (what, dict(counters)))
+
+
+def assert_each_once_in_order(sent, got):
+    assert got == [id for id in sent if id in set(got)]

@@ -283,6 +283,8 @@ Test(condition, types)
 		{ DB_ITEM_NOT_FOUND, "item-not-found", "cancel" },
 		{ DB_REMOTE_SERVER_NOT_FOUND, "remote-server-not-found", "cancel" },
 		{ DB_INTERNAL_SERVER_ERROR, "internal-server-error", "cancel" },
+		{ DB_NOT_ALLOWED, "not-allowed", "cancel" },
+		{ DB_SERVICE_UNAVAILABLE, "service-unavailable", "cancel" },
 		{ DB_NOT_AUTHORIZED, "not-authorized", "auth" },
 		{ DB_FORBIDDEN, "forbidden", "auth" },
 		{ DB_REMOTE_CONNECTION_FAILED, "remote-connection-failed", "wait" },

@@ -123,6 +123,34 @@ Test(resolve, t_q1_priorities_across_services)
 	stop();
 }
 
+static enum resolve_status resolve_at(const char *host, uint16_t port)
+{
+	unsigned before = n_got;
+
+	starting = true;
+	resolve_host(resolver, span_str(host), port, before, fake_now(&loop));
+	starting = false;
+	cr_assert(fake_loop_run(&loop, &n_got, before + 1, 10000, turn, resolver), "%s", host);
+	cr_assert_eq(calls[before], 1);
+	return got.status;
+}
+
+Test(resolve, a_host_has_no_service)
+{
+	static const struct resolve_fixed fixed = { .domain = (char *)"b.peer.test" };
+
+	rules.fixed = &fixed;
+	rules.n_fixed = 1;
+	start(both, ARRAY_LEN(both));
+	cr_assert_eq(resolve_at("b.peer.test", 5280), RESOLVE_FOUND);
+	places_are("[2606:4700::2]:5280 8.8.8.2:5280 8.8.8.3:5280");
+	cr_assert_eq(resolve_at("prio.test", 5269), RESOLVE_NO_SERVICE);
+	cr_assert_eq(resolve_at("dots.test", 5269), RESOLVE_FOUND);
+	places_are("9.9.9.9:5269");
+	cr_assert_eq(resolve_at("b.peer.test", 22), RESOLVE_FORBIDDEN);
+	stop();
+}
+
 Test(resolve, t_q2_direct_tls_first_on_equal_priority)
 {
 	start(both, ARRAY_LEN(both));
