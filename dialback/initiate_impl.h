@@ -166,6 +166,9 @@ struct peer {
 	struct list link; /* in initiator->peers_by_use, latest last */
 	struct place at;
 	uint64_t no_mux_until, no_external_until, failed_until; /* ms */
+	uint64_t known_until; /* ms: what follows holds */
+	uint32_t window; /* of claims, that the last stream ended with */
+	bool errors; /* it handles dialback errors */
 	unsigned unanswered; /* claims for further targets, in a row */
 };
 

@@ -281,6 +281,20 @@ static void out_link_review(struct initiator *i, struct out_link *l)
 	}
 }
 
+/* What was learnt of it on earlier streams, and what it says of itself now. */
+static void out_link_recall(struct initiator *i, struct out_link *l)
+{
+	struct peer *peer = peer_get(i, out_link_place(l));
+
+	if (!peer)
+		return;
+	if (i->now < peer->known_until && peer->window > l->window)
+		l->window = peer->window;
+	peer->window = l->window;
+	peer->errors = l->errors;
+	peer->known_until = i->now + HOLD_PEER_MS;
+}
+
 void initiator_link_up(struct initiator *i, struct out_link *l, const struct out_facts *facts,
 	uint64_t now)
 {
@@ -290,6 +304,7 @@ void initiator_link_up(struct initiator *i, struct out_link *l, const struct out
 	l->state = OUT_LINK_UP;
 	l->errors = facts->errors;
 	l->up_at = l->used_at = now;
+	out_link_recall(i, l);
 	i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_UP, out_link_place(l), NULL);
 	list_each(at, &l->seats)
 	{

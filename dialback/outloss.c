@@ -111,7 +111,7 @@ static void out_link_reopen(struct initiator *i, struct out_link *l)
 		seat_begin_anew(i, container_of(at, struct seat, of_link));
 	l->connected = false;
 	l->errors = l->bears = false;
-	l->shared_at = l->quarantined_until = l->slow_until = 0;
+	l->up_at = l->shared_at = l->quarantined_until = l->slow_until = 0;
 	l->window = LIMIT_OUT_WINDOW_MIN;
 	l->rtt = QUARANTINE_MAX_MS;
 	list_del(&l->due.link);
@@ -203,6 +203,15 @@ static void out_link_lost(struct initiator *i, struct out_link *l, enum out_loss
 	out_link_free(i, l);
 }
 
+/* For the next stream to it. */
+static void out_link_note(struct initiator *i, const struct out_link *l)
+{
+	struct peer *peer = l->up_at ? peer_find(i, out_link_place(l)) : NULL;
+
+	if (peer)
+		peer->window = l->window;
+}
+
 void initiator_link_down(struct initiator *i, struct out_link *l, enum out_loss how,
 	const char *condition, uint64_t now)
 {
@@ -214,6 +223,7 @@ void initiator_link_down(struct initiator *i, struct out_link *l, enum out_loss 
 		i->opening--;
 	i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_DOWN, out_link_place(l), NULL);
 	l->user = NULL;
+	out_link_note(i, l);
 	if (out_link_tries_again(i, l, how, condition)) {
 		out_link_reopen(i, l);
 		return;

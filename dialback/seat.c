@@ -92,6 +92,12 @@ bool target_may_open(const struct initiator *i, const struct target *t)
 		target_streams(i, t) < i->opts.max_streams;
 }
 
+/* Then there is nothing to wait for. */
+static bool peer_lacks_errors(const struct initiator *i, const struct peer *peer)
+{
+	return peer && i->now < peer->known_until && !peer->errors;
+}
+
 /* Opened for another target, at a place of this one's most preferred group (2.9.2). *wait: that
  * cannot be told before it is up. Nobody waits twice: where streams turn out not to suit, hundreds
  * of targets would be served one after the other. */
@@ -111,7 +117,7 @@ static struct out_link *target_shared(struct initiator *i, struct target *t,
 				!out_link_carries(l) || !out_link_takes(l))
 				continue;
 			if (l->state != OUT_LINK_UP) {
-				if (t->watched)
+				if (t->watched || peer_lacks_errors(i, peer))
 					continue;
 				list_del(&t->watching);
 				list_add_tail(&l->watchers, &t->watching);

@@ -165,6 +165,7 @@
 #define HOLD_FIRST_MS 15000 /* a target that failed once, at most */
 #define HOLD_TRUST_MS 600000 /* one that was up so short a time ago is retried while stanzas wait */
 #define HOLD_NO_MUX_MS 86400000 /* a peer that does not bear several targets on a stream */
+#define HOLD_PEER_MS 86400000 /* what a peer announces, and how many claims it bears at once */
 #define HOLD_EXTERNAL_MS 3600000 /* a peer that refused SASL EXTERNAL */
 #define HOLD_SENDER_MS 600000 /* whether a hosted domain's names lead to us */
 #define QUARANTINE_MIN_MS 250 /* --invalid-received=quarantine */

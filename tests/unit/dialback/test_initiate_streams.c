@@ -408,6 +408,48 @@ Test(initiate_streams, m12_window)
 	cr_expect_eq(net.n_links, 1);
 }
 
+/* What a peer has borne once is where the next stream to it begins; for a day. */
+Test(initiate_streams, m12_window_is_remembered)
+{
+	net_stanza(L1, R1, "0");
+	net_turn(0);
+	net_found(R1, PEER);
+	for (unsigned n = 0; n < 20; n++)
+		net_stanza(name("l%u.test", n), R1, "x");
+	net_up(0);
+	net_valid_all();
+	net_down(0, OUT_LOSS_CLOSED, NULL);
+	for (unsigned n = 0; n < 50; n++)
+		net_stanza(name("m%u.test", n), R1, "x");
+	net_turn(0); /* its names are fresh */
+	cr_assert_eq(net.n_links, 2);
+	net_up(1);
+	cr_expect_eq(net.links[1]->outstanding, LIMIT_OUT_WINDOW_MIN + 21);
+	net_valid_all();
+}
+
+/* A peer that is known not to handle dialback errors: nobody waits to be told so again. */
+Test(initiate_streams, m4_is_remembered)
+{
+	net_stanza(L1, R1, "1");
+	net_turn(0);
+	net_found(R1, PEER);
+	net_up_plain(0);
+	net_valid(0, L1, R1);
+	net_down(0, OUT_LOSS_CLOSED, NULL);
+	net_wait(10000);
+	net_stanza(L1, R1, "2");
+	net_turn(0);
+	net_found(R1, PEER);
+	net_stanza(L1, R2, "a");
+	net_turn(0);
+	net_found(R2, PEER);
+	cr_assert_eq(net.n_links, 3);
+	net_up_plain(1);
+	net_up_plain(2);
+	net_valid_all();
+}
+
 /* T-M13, with a smaller number. */
 Test(initiate_streams, m13_siblings)
 {
@@ -466,9 +508,7 @@ Test(initiate_streams, sibling_cannot_be_had)
 	net_valid_pair(L1, R1);
 	net_slow(0);
 	net_stanza(L2, R1, "a");
-	net_turn(0);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_turn(0); /* its names are fresh */
 	cr_assert_eq(net.n_links, 2);
 	net_down(1, OUT_LOSS_UNREACHABLE, NULL);
 	cr_expect_str_eq(net_returned(), "", "the slow one is better than none");
@@ -507,9 +547,7 @@ Test(initiate_streams, m14_foreign_sender)
 	net_stanza(L1, R1, "1");
 	net_turn(0);
 	net_found(L1, "203.0.113.9:5269");
-	net_turn(0);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_turn(0); /* its names are fresh */
 	cr_assert_eq(net.n_links, 2);
 	net_up(1);
 	cr_expect_eq(net_claims(0, L1, R1), 0, "the shared stream never sees it");
