@@ -22,7 +22,6 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 REASONS = {
-    "inner": "needs S2S links to backends",
     "workers": "needs several worker threads",
     "sm": "needs stream management",
     "bidi": "needs bidirectional streams",
