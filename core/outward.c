@@ -377,6 +377,14 @@ void outward_open(struct worker *w)
 	w->initiator = initiator_new(c->n_own_addr ? &ops_own : &ops, w, &opts);
 }
 
+void outward_close(struct worker *w)
+{
+	initiator_free(w->initiator);
+	explain_free(w->explain);
+	w->initiator = NULL;
+	w->explain = NULL;
+}
+
 void outward_review(struct worker *w)
 {
 	w->reviewing = true;

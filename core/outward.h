@@ -21,8 +21,9 @@
 
 struct worker;
 
-/* Makes w->initiator. */
+/* Makes w->initiator and w->explain; frees them, after all streams of the initiator's have ended. */
 void outward_open(struct worker *w);
+void outward_close(struct worker *w);
 
 struct outward_refusal {
 	enum stanza_error error;

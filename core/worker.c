@@ -430,8 +430,7 @@ static void worker_close(struct worker *w)
 		verifier_free(w->verifier);
 	authcalls_free(w->authcalls);
 	authlinks_free(w->authlinks);
-	initiator_free(w->initiator);
-	explain_free(w->explain);
+	outward_close(w);
 	if (w->resolver)
 		resolver_free(w->resolver);
 	if (w->dns)

@@ -107,7 +107,7 @@ static void stop(void)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		routes_free(w[i].routes);
-		initiator_free(w[i].initiator);
+		outward_close(&w[i]);
 		channels_free(w[i].channels);
 		mesh_close(w[i].port);
 		timer_wheel_free(w[i].wheel);

@@ -19,6 +19,8 @@ static const struct {
 	{ DB_REMOTE_CONNECTION_FAILED, "remote-connection-failed", "wait" },
 	{ DB_REMOTE_SERVER_TIMEOUT, "remote-server-timeout", "wait" },
 	{ DB_INTERNAL_SERVER_ERROR, "internal-server-error", "cancel" },
+	{ DB_NOT_ALLOWED, "not-allowed", "cancel" },
+	{ DB_SERVICE_UNAVAILABLE, "service-unavailable", "cancel" },
 };
 
 Test(condition, names_and_types_O_27)
