@@ -15,6 +15,7 @@
 
 struct authlinks {
 	struct worker *w;
+	struct hash_key key; /* of places */
 	struct table shared; /* struct authlink, by place; those that take calls */
 	struct table callers; /* by worker and call */
 };
@@ -433,6 +434,7 @@ struct authlinks *authlinks_new(struct worker *w)
 	struct authlinks *as = mem_zalloc(sizeof(*as));
 
 	as->w = w;
+	hash_key_random(&as->key);
 	table_init(&as->shared);
 	table_init(&as->callers);
 	return as;
@@ -449,7 +451,7 @@ void authlinks_free(struct authlinks *as)
 
 static struct authlink *authlink_shared(const struct authlinks *as, const struct place *at)
 {
-	struct table_node *n = table_first(&as->shared, place_hash(at));
+	struct table_node *n = table_first(&as->shared, place_hash(&as->key, at));
 
 	for (; n; n = table_next(n)) {
 		struct authlink *a = container_of(n, struct authlink, node);
@@ -467,7 +469,7 @@ static struct authlink *authlink_begin(struct authlinks *as, const struct post_d
 	struct authlink *a = authlink_dial(as->w, &post->at, from, to);
 
 	if (a && !post->apart) {
-		table_add(&as->shared, &a->node, place_hash(&a->opening.at));
+		table_add(&as->shared, &a->node, place_hash(&as->key, &a->opening.at));
 		a->listed = true;
 	}
 	return a;

@@ -194,6 +194,8 @@ void explain_pair(struct explain *x, struct span from, struct span to, enum expl
 		a->last = (a->last + 1) % EXPLAIN_ATTEMPTS;
 		*attempt_of(a) = (struct attempt){ .at = { 0 } };
 	}
+	attempt_of(a)->failed = false;
+	attempt_of(a)->condition = NULL;
 	if (stage == EXPLAIN_CLAIMED)
 		attempt_take_over(x, attempt_of(a), to, at);
 	attempt_note(attempt_of(a), stage, at, detail, now);

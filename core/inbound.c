@@ -385,14 +385,6 @@ static bool inbound_start(struct inbound *in, struct worker *w, struct conn *c)
 	return true;
 }
 
-/* Strangers must not take the connections that backends and verification need. */
-static unsigned conns_reserve(const struct worker *w)
-{
-	unsigned part = conns_max(w->conns) / 8;
-
-	return part < LIMIT_CONNS_RESERVE ? part : LIMIT_CONNS_RESERVE;
-}
-
 static bool accept_any(struct worker *w, int fd, const struct addr *peer, struct tls *t)
 {
 	struct inbound *in;
@@ -400,7 +392,7 @@ static bool accept_any(struct worker *w, int fd, const struct addr *peer, struct
 
 	/* The connection's user is set by stream_init: until then no callback can come. */
 	c = conn_adopt(w->conns, fd, peer, &stream_conn_ops, NULL);
-	if (!c || conns_count(w->conns) > conns_max(w->conns) - conns_reserve(w)) {
+	if (!c || conns_count(w->conns) > conns_max(w->conns) - worker_reserve(w)) {
 		if (c)
 			conn_abort(c, 0, "refused");
 		inbound_refuse(w, peer, "the limit of connections is reached (--max-conns)");

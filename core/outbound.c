@@ -246,7 +246,8 @@ bool outbound_open(struct worker *w, struct out_link *l, const struct place *pla
 {
 	struct outbound *o = mem_try_zalloc(sizeof(*o) + n * sizeof(*places));
 
-	if (!o || w->draining || !opening_init(&o->opening, from, to, HEADER_PLAIN)) {
+	if (!o || w->draining || conns_count(w->conns) >= conns_max(w->conns) - worker_reserve(w) ||
+		!opening_init(&o->opening, from, to, HEADER_PLAIN)) {
 		mem_free(o);
 		return false;
 	}
@@ -284,14 +285,15 @@ static bool outbound_part(struct outbound *o)
 	if (o->s.state >= STREAM_ENDING)
 		return false;
 	outbound_lose(o, OUT_LOSS_OURS);
-	o->told = true;
 	return true;
 }
 
 void outbound_close(struct outbound *o, const char *why)
 {
-	if (outbound_part(o))
-		stream_end(&o->s, why);
+	if (!outbound_part(o))
+		return;
+	o->told = true;
+	stream_end(&o->s, why);
 }
 
 void outbound_leave(struct outbound *o, const char *why)

@@ -137,7 +137,7 @@ static void outbound_error(struct outbound *o, const struct element *e)
 }
 
 /* The peer has no right to send us stanzas here, nor anything that we do not know. */
-static void outbound_foreign(struct outbound *o)
+void outbound_foreign(struct outbound *o)
 {
 	STATS_INC(&o->w->stats, ignored_elements);
 	if (++o->foreign > LIMIT_UNKNOWN_ELEMENTS)

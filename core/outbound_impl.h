@@ -97,6 +97,9 @@ void outbound_stalled(struct stream *s); /* ops->stalled */
 /* The connection has died: its stanzas go back to the initiator. */
 void outbound_keep_unsent(struct outbound *o);
 
+/* Counts an element that nobody asked for; too many of them end the stream. */
+void outbound_foreign(struct outbound *o);
+
 /* -- core/outbound_open.c -- */
 
 bool outbound_is_secure(const struct outbound *o);

@@ -265,8 +265,10 @@ void outbound_features(struct outbound *o, const struct element *e)
 {
 	struct offer offer;
 
-	if (o->phase != OUTBOUND_HEADER)
-		return; /* features are sent once */
+	if (o->phase != OUTBOUND_HEADER) {
+		outbound_foreign(o); /* they are sent once */
+		return;
+	}
 	offer = offer_read(e);
 	limits_read(o, e);
 	o->errors = offer.errors;
@@ -373,7 +375,8 @@ static void external_failed(struct outbound *o, const struct element *e)
 		LF_SPAN("condition", condition ? condition->name : SPAN_NONE));
 	o->refused = true;
 	o->phase = OUTBOUND_HEADER;
-	initiator_external_refused(o->w->initiator, o->link, o->w->now);
+	if (!o->redirect) /* else it was not the place that is remembered */
+		initiator_external_refused(o->w->initiator, o->link, o->w->now);
 	go_on_by_dialback(o, "the server refused SASL EXTERNAL and has no dialback");
 }
 

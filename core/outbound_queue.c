@@ -96,12 +96,10 @@ bool outbound_is_slow(const struct outbound *o)
 static void outbound_time(struct outbound *o, size_t len)
 {
 	o->written += len;
-	if (probe_is_out(o)) {
-		o->probe_end = o->written;
-		o->probe_at = o->w->now;
-	} else if (unlikely(o->w->now >= o->probe_at + TIMEOUT_SLOW_MS)) {
-		initiator_link_slow(o->w->initiator, o->link, o->w->now);
-	}
+	if (!probe_is_out(o))
+		return;
+	o->probe_end = o->written;
+	o->probe_at = o->w->now;
 }
 
 enum outbound_write outbound_write(struct outbound *o, const struct span *pieces, unsigned n,

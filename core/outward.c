@@ -103,6 +103,8 @@ static bool outward_home(struct worker *w, struct span from, struct span to,
 
 	switch (initiator_stanza(w->initiator, from, to, pieces, n, error, &l, &reason, w->now)) {
 	case OUT_WRITE:
+		if (unlikely(outbound_is_slow(out_link_user(l))))
+			initiator_link_slow(w->initiator, l, w->now);
 		return outward_write(w, l, from, to, pieces, n, why);
 	case OUT_KEPT:
 		STATS_INC(&w->stats, stanzas_kept);
@@ -179,7 +181,7 @@ void outward_error(struct worker *w, struct span from, struct span to, struct sp
 	struct outward_refusal why; /* nobody is told of an error that is lost */
 
 	if (home == w->number)
-		error_count(w, outward_home(w, from, to, &error, 1, true, &why));
+		error_count(w, !w->returning && outward_home(w, from, to, &error, 1, true, &why));
 	else if (!outward_post(w, home, from, to, &error, 1, true))
 		error_count(w, false);
 }
@@ -314,6 +316,15 @@ static void op_claim(void *ctx, struct out_link *l, struct span from, struct spa
 	outbound_claim(out_link_user(l), from, to);
 }
 
+/* The initiator must not be called from inside: an error for a domain that is no longer hosted goes
+ * nowhere. */
+static void return_from_op(struct worker *w, struct span stanza, const struct outward_refusal *why)
+{
+	w->returning = true;
+	router_return(w, stanza, why->error, why->text);
+	w->returning = false;
+}
+
 /* Not more than fits at once: it was within its bounds when it was kept, and is not refused now. */
 static bool op_send(void *ctx, struct out_link *l, struct span from, struct span to,
 	struct span stanza)
@@ -323,7 +334,7 @@ static bool op_send(void *ctx, struct out_link *l, struct span from, struct span
 	if (!outbound_has_room(out_link_user(l), stanza.n))
 		return false;
 	if (!outward_write(ctx, l, from, to, &stanza, 1, &why))
-		router_return(ctx, stanza, why.error, why.text);
+		return_from_op(ctx, stanza, &why);
 	return true;
 }
 
@@ -332,7 +343,7 @@ static void op_give_back(void *ctx, struct span stanza, const struct out_reason 
 	struct outward_refusal why;
 
 	refuse_for(&why, reason);
-	router_return(ctx, stanza, why.error, why.text);
+	return_from_op(ctx, stanza, &why);
 }
 
 /* A domain that was hosted until a reload keeps its pairs, for errors: nobody can send as it any more
@@ -370,6 +381,7 @@ void outward_open(struct worker *w)
 		.max_pairs = (uint32_t)c->max_pairs_per_stream,
 		.max_streams = (unsigned)c->max_streams_per_endpoint,
 		.invalid_received = c->invalid_received,
+		.max_links = (worker_max_conns(w) - worker_reserve(w)) / 2,
 		.max_kept = c->mem_budget / c->workers / KEPT_SHARE,
 	};
 

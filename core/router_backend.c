@@ -85,13 +85,29 @@ static void forward_pair(struct component *c, const struct frame *f, const struc
 		router_bounce(c->s.w, f, why.error, why.text);
 }
 
+/* When it is full it is begun anew: those in use are soon there again. */
+static void known_renew(struct component *c)
+{
+	struct pairs *fresh;
+
+	if (likely(pairs_total(c->known) < LIMIT_BACKEND_PAIRS))
+		return;
+	fresh = pairs_new(LIMIT_BACKEND_PAIRS);
+	if (!fresh)
+		return;
+	pairs_free(c->known);
+	c->known = fresh;
+}
+
 /* Its domains by this spelling are found at once from now on, until the next reload. */
 static void pair_note(struct component *c, const struct frame *f, const struct address *from,
 	const struct address *to, struct route *r)
 {
 	struct span sender = domain_span(&from->domain), target = domain_span(&to->domain);
-	struct pair *p = pairs_add(c->known, sender, target, c->s.w->now);
+	struct pair *p;
 
+	known_renew(c);
+	p = pairs_add(c->known, sender, target, c->s.w->now);
 	if (!p)
 		return;
 	p->route = r;

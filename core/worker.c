@@ -147,7 +147,7 @@ static bool worker_drained(struct worker *w)
 		worker_end_questions(w);
 	if (!worker_has_strangers(w))
 		worker_phase(w, DRAIN_QUIET);
-	if (all_workers(w, DRAIN_QUIET) || late) {
+	if (w->phase < DRAIN_RETURNED && (all_workers(w, DRAIN_QUIET) || late)) {
 		routes_return_parked(w->routes);
 		outbounds_stop(w);
 		initiator_drain(w->initiator, w->now);
@@ -353,7 +353,7 @@ static bool worker_open(struct worker *w)
 	const struct config *c = w->config;
 	const uint64_t budget = c->mem_budget / c->workers;
 	const struct conns_opts conns = {
-		.max = (unsigned)((c->max_conns + c->workers - 1) / c->workers),
+		.max = worker_max_conns(w),
 		.mem_budget = budget - budget / 4 - budget / 8,
 	};
 	const struct dns_opts dns = { .servers = c->dns, .n_servers = c->n_dns };

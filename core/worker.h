@@ -87,6 +87,7 @@ struct worker {
 	struct initiator *initiator; /* pairs whose target's home is here */
 	struct explain *explain; /* why pairs fail */
 	struct list dialling; /* struct outbound that have no connection yet */
+	bool returning; /* inside of the initiator: what comes back of a stanza */
 	bool reviewing; /* registry or policy have changed, pairs are looked at again */
 	struct authority *authority;
 	struct element_parser *elements;
@@ -126,6 +127,23 @@ struct worker {
 	int exit_code; /* WORKER_REFUSED: EX_* */
 	_Atomic bool ended; /* its loop is over */
 };
+
+/* A worker's share of --max-conns. */
+static inline unsigned worker_max_conns(const struct worker *w)
+{
+	const struct config *c = w->config;
+
+	return (unsigned)((c->max_conns + c->workers - 1) / c->workers);
+}
+
+/* Connections that neither strangers nor streams for stanzas may take: they are for backends and for
+ * verification. */
+static inline unsigned worker_reserve(const struct worker *w)
+{
+	unsigned part = worker_max_conns(w) / 8;
+
+	return part < LIMIT_CONNS_RESERVE ? part : LIMIT_CONNS_RESERVE;
+}
 
 /* hosting: a reference that becomes the worker's. w is zeroed memory. */
 void worker_init(struct worker *w, struct crew *crew, unsigned number, struct hosting *hosting);

@@ -92,13 +92,17 @@ static enum out_take out_keep(struct initiator *i, struct out_pair *p, const str
 {
 	bool first = list_empty(&p->queue);
 
+	if (i->draining) {
+		*why = (struct out_reason){ OUT_DRAINING, NULL };
+		return OUT_RETURN;
+	}
 	if (!out_pair_keep(i, p, pieces, n)) {
 		*why = (struct out_reason){ OUT_FULL, NULL };
 		return OUT_RETURN;
 	}
 	if (first && p->state == OUT_PAIR_VALID)
 		list_add_tail(&p->seat->l->held, &p->in_link);
-	else if (first && p->state <= OUT_PAIR_QUEUED)
+	if (first && (p->state <= OUT_PAIR_QUEUED || p->state == OUT_PAIR_VALID))
 		out_pair_arm(i, p, p->give_up);
 	return OUT_KEPT;
 }
@@ -225,6 +229,7 @@ static void out_pair_refused(struct initiator *i, struct out_pair *p, enum db_co
 	uint64_t hold = hold_of(condition);
 
 	i->stats.refused++;
+	out_link_disprove(p->seat->l, p);
 	if (out_pair_retries(i, p, condition))
 		out_pair_wait(i, p);
 	else if (hold)
@@ -238,6 +243,7 @@ static void out_pair_invalid(struct initiator *i, struct out_pair *p)
 	struct out_link *l = p->seat->l;
 
 	i->stats.invalid++;
+	out_link_disprove(l, p);
 	p->isolated = true;
 	out_pair_fail(i, p, OUT_INVALID, NULL, HOLD_INVALID_MS);
 	out_link_after_invalid(i, l);
@@ -313,7 +319,8 @@ static void pairs_review(struct initiator *i, struct list *pairs)
 			out_pair_fail(i, p, OUT_BLOCKED, NULL, 0);
 		else if (p->seat && p->seat->l->state == OUT_LINK_UP &&
 			!i->ops->suits(i->ctx, p->seat->l, out_pair_sender(p), out_pair_target(p)))
-			out_pair_leave(i, p);
+			out_pair_leave(i,
+				p); /* the others stay; what it has written goes first, most likely */
 	}
 }
 
@@ -362,9 +369,12 @@ static void pairs_drain(struct initiator *i, struct list *pairs)
 	list_each_safe(at, tmp, pairs)
 	{
 		struct out_pair *p = container_of(at, struct out_pair, at);
+		const struct out_reason why = { OUT_DRAINING, NULL };
 
-		if (!p->seat || p->seat->l->state != OUT_LINK_UP)
+		if (p->state != OUT_PAIR_VALID)
 			out_pair_fail(i, p, OUT_DRAINING, NULL, 0);
+		else
+			out_pair_return(i, p, &why);
 	}
 }
 

@@ -143,6 +143,7 @@ struct initiate_opts {
 	uint32_t max_pairs; /* of a stream: --max-pairs-per-stream */
 	unsigned max_streams; /* --max-streams-per-endpoint */
 	enum invalid_received invalid_received;
+	unsigned max_links; /* streams at once; 0: any number */
 	size_t max_kept; /* bytes of stanzas kept for all pairs; what comes back unsent may exceed it */
 };
 

@@ -39,7 +39,8 @@ struct sender {
 	struct table_node by_cookie;
 	uint64_t known_until; /* ms: whether it is foreign */
 	size_t kept; /* bytes, for all its pairs */
-	unsigned pending; /* pairs that are not VALID */
+	unsigned n_pairs, pending; /* of them, those that are not VALID */
+	unsigned looking, opening; /* slots that it has */
 	unsigned links; /* that were opened for it */
 	bool unsure; /* is being looked up */
 	bool foreign; /* its names, when last looked up, did not lead to us */
@@ -62,6 +63,7 @@ struct target {
 	/* -- names -- */
 	struct list in_lane; /* of the sender that wants them */
 	struct table_node by_cookie;
+	struct sender *asker; /* NAMES_ASKED: whose slot it is */
 	uint64_t cookie;
 	struct place *places;
 	uint64_t found_at; /* ms: NAMES_FOUND */
@@ -146,6 +148,7 @@ struct out_link {
 	bool solo; /* for one target only */
 	bool errors; /* the peer handles dialback errors */
 	bool proved; /* a pair has been VALID on it */
+	bool proven; /* SASL EXTERNAL: the header's pair needs no claim */
 	bool bears; /* a claim for a further target was answered */
 	bool retired; /* its pairs go to a successor */
 	bool ours; /* it is we who end it */
@@ -269,6 +272,9 @@ void out_link_close(struct initiator *i, struct out_link *l, const char *why);
 void out_link_due(struct initiator *i, struct out_link *l);
 void out_link_watch(struct initiator *i, struct out_link *l);
 bool out_link_writes(const struct out_link *l, uint64_t now); /* VALID pairs may write */
+void out_link_disprove(struct out_link *l, const struct out_pair *p);
+/* Its slot for opening is free again. */
+void out_link_opened(struct initiator *i, struct out_link *l);
 /* Called invalid: what becomes of the others (rule 2.8.2). */
 void out_link_after_invalid(struct initiator *i, struct out_link *l);
 void out_link_calm(struct initiator *i, struct out_link *l); /* ends the quarantine */

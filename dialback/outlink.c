@@ -49,7 +49,7 @@ static unsigned place_offers(const struct initiator *i, const struct place *at)
 {
 	unsigned n = 0;
 
-	for (struct table_node *node = table_first(&i->by_place, place_hash(at)); node;
+	for (struct table_node *node = table_first(&i->by_place, place_hash(&i->key, at)); node;
 		node = table_next(node))
 		n++;
 	return n;
@@ -65,7 +65,7 @@ void out_link_place_at(struct out_link *l, unsigned which)
 	l->which = which;
 	if (l->solo || place_offers(l->i, at) >= LIMIT_OUT_SHARED)
 		return;
-	table_add(&l->i->by_place, &l->by_place, place_hash(at));
+	table_add(&l->i->by_place, &l->by_place, place_hash(&l->i->key, at));
 	l->placed = true;
 }
 
@@ -106,10 +106,20 @@ void out_link_to_open(struct initiator *i, struct out_link *l)
 		list_add_tail(&i->openers, &l->sender->open_turn);
 }
 
+/* Of all that there may be nobody has more than is left to the others. */
+static bool may_have_link(const struct initiator *i, const struct sender *s)
+{
+	return !i->opts.max_links ||
+		(i->stats.open_links < i->opts.max_links &&
+			s->links < i->opts.max_links - i->stats.open_links);
+}
+
 struct out_link *out_link_new(struct initiator *i, struct target *t, struct sender *s, bool apart)
 {
 	struct span from = span_of(s->domain, s->len), to = target_name(t);
-	struct out_link *l = t->n_places ? mem_try_zalloc(sizeof(*l) + from.n + to.n) : NULL;
+	struct out_link *l = t->n_places && may_have_link(i, s)
+		? mem_try_zalloc(sizeof(*l) + from.n + to.n)
+		: NULL;
 
 	if (!l)
 		return NULL;
@@ -198,10 +208,18 @@ void out_links_drop(struct initiator *i)
 void out_links_open(struct initiator *i)
 {
 	while (i->opening < LIMIT_OUT_OPENING && !list_empty(&i->openers)) {
-		struct out_link *l = openers_next(i);
+		struct sender *s = list_first(&i->openers, struct sender, open_turn);
+		struct out_link *l;
 
+		/* The others' slots: it goes on when one of its own is free again. */
+		if (s->opening && s->opening >= LIMIT_OUT_OPENING - i->opening) {
+			list_del(&s->open_turn);
+			continue;
+		}
+		l = openers_next(i);
 		l->state = OUT_LINK_OPENING;
 		i->opening++;
+		s->opening++;
 		i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_DIALLED, &l->places[0],
 			NULL);
 		if (!i->ops->open(i->ctx, l, l->places, l->n_places, out_link_from(l),
@@ -254,6 +272,19 @@ void out_link_watch(struct initiator *i, struct out_link *l)
 	wheel_add(&i->link_wheel, &l->due, at, i->now);
 }
 
+static bool is_header_pair(const struct out_link *l, const struct out_pair *p)
+{
+	return span_eq(out_pair_sender(p), out_link_from(l)) &&
+		span_eq(out_pair_target(p), out_link_to(l));
+}
+
+/* The peer has thought better of it. */
+void out_link_disprove(struct out_link *l, const struct out_pair *p)
+{
+	if (is_header_pair(l, p))
+		l->proven = false;
+}
+
 static void out_link_prove_header(struct initiator *i, struct out_link *l)
 {
 	struct out_pair *p = out_pair_find(i, out_link_from(l), out_link_to(l));
@@ -295,12 +326,22 @@ static void out_link_recall(struct initiator *i, struct out_link *l)
 	peer->known_until = i->now + HOLD_PEER_MS;
 }
 
+void out_link_opened(struct initiator *i, struct out_link *l)
+{
+	struct sender *s = l->sender;
+
+	i->opening--;
+	s->opening--;
+	if (!list_empty(&s->to_open) && list_empty(&s->open_turn))
+		list_add_tail(&i->openers, &s->open_turn);
+}
+
 void initiator_link_up(struct initiator *i, struct out_link *l, const struct out_facts *facts,
 	uint64_t now)
 {
 	i->now = now;
 	BUG_ON(l->state != OUT_LINK_OPENING);
-	i->opening--;
+	out_link_opened(i, l);
 	l->state = OUT_LINK_UP;
 	l->errors = facts->errors;
 	l->up_at = l->used_at = now;
@@ -315,7 +356,8 @@ void initiator_link_up(struct initiator *i, struct out_link *l, const struct out
 	}
 	if (!l->errors)
 		out_link_withdraw(l);
-	if (facts->proven)
+	l->proven = facts->proven;
+	if (l->proven)
 		out_link_prove_header(i, l);
 	out_link_review(i, l);
 	while (!list_empty(&l->watchers))
@@ -360,6 +402,10 @@ static void out_link_claim(struct initiator *i, struct out_link *l)
 {
 	struct out_pair *p = list_first(&l->ready, struct out_pair, in_link);
 
+	if (l->proven && is_header_pair(l, p)) {
+		out_pair_valid(i, p); /* it had been given up before the stream was up */
+		return;
+	}
 	p->shares = !span_eq(out_pair_target(p), out_link_to(l));
 	if (p->shares)
 		l->shared_at = i->now;

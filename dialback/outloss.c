@@ -110,7 +110,7 @@ static void out_link_reopen(struct initiator *i, struct out_link *l)
 	list_each_safe(at, tmp, &l->seats)
 		seat_begin_anew(i, container_of(at, struct seat, of_link));
 	l->connected = false;
-	l->errors = l->bears = false;
+	l->errors = l->bears = l->proven = false;
 	l->up_at = l->shared_at = l->quarantined_until = l->slow_until = 0;
 	l->window = LIMIT_OUT_WINDOW_MIN;
 	l->rtt = QUARANTINE_MAX_MS;
@@ -220,7 +220,7 @@ void initiator_link_down(struct initiator *i, struct out_link *l, enum out_loss 
 
 	i->now = now;
 	if (l->state == OUT_LINK_OPENING)
-		i->opening--;
+		out_link_opened(i, l);
 	i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_DOWN, out_link_place(l), NULL);
 	l->user = NULL;
 	out_link_note(i, l);

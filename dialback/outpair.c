@@ -45,7 +45,8 @@ struct out_pair *out_pair_new(struct initiator *i, struct span from, struct span
 	struct target *t = s ? target_get(i, to) : NULL;
 	struct out_pair *p = NULL;
 
-	if (t && s->pending < LIMIT_OUT_PENDING)
+	/* Of all there may be nobody has more than is left to the others. */
+	if (t && s->pending < LIMIT_OUT_PENDING && s->n_pairs < LIMIT_OUT_PAIRS - i->pairs.count)
 		p = mem_try_zalloc(sizeof(*p));
 	if (!p) {
 		if (t)
@@ -63,6 +64,7 @@ struct out_pair *out_pair_new(struct initiator *i, struct span from, struct span
 	list_init(&p->due.link);
 	list_add_tail(&s->pairs, &p->of_sender);
 	s->pending++;
+	s->n_pairs++;
 	t->pairs++;
 	table_add(&i->pairs, &p->node, out_pair_hash(i, from, to));
 	i->stats.pairs++;
@@ -125,6 +127,7 @@ void out_pair_free(struct initiator *i, struct out_pair *p)
 	list_del(&p->of_sender);
 	table_del(&i->pairs, &p->node);
 	i->stats.pairs--;
+	s->n_pairs--;
 	mem_free(p);
 	t->pairs--;
 	target_rest(i, t);
@@ -331,6 +334,8 @@ void out_pair_valid(struct initiator *i, struct out_pair *p)
 		(void)out_pair_flush(i, p);
 	else if (!list_empty(&p->queue))
 		list_add_tail(&l->held, &p->in_link);
+	if (!list_empty(&p->queue))
+		out_pair_arm(i, p, p->give_up);
 }
 
 void out_pair_fade(struct initiator *i, struct out_pair *p)
@@ -425,6 +430,21 @@ static void out_pair_still_requested(struct initiator *i, struct out_pair *p)
 	out_pair_await(i, p);
 }
 
+/* Its stream takes next to nothing. */
+static void out_pair_held_due(struct initiator *i, struct out_pair *p)
+{
+	const struct out_reason why = { OUT_EXPIRED, NULL };
+
+	if (p->stanzas == 0)
+		return;
+	if (i->now < p->give_up) {
+		out_pair_arm(i, p, p->give_up);
+		return;
+	}
+	list_del(&p->in_link);
+	out_pair_return(i, p, &why);
+}
+
 void out_pair_due(struct initiator *i, struct out_pair *p)
 {
 	switch ((enum out_pair_state)p->state) {
@@ -442,6 +462,7 @@ void out_pair_due(struct initiator *i, struct out_pair *p)
 		out_pair_free(i, p);
 		break;
 	case OUT_PAIR_VALID:
+		out_pair_held_due(i, p);
 		break;
 	}
 }

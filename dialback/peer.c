@@ -4,7 +4,7 @@
 
 struct peer *peer_find(const struct initiator *i, const struct place *at)
 {
-	struct table_node *n = table_first(&i->peers, place_hash(at));
+	struct table_node *n = table_first(&i->peers, place_hash(&i->key, at));
 
 	for (; n; n = table_next(n)) {
 		struct peer *p = container_of(n, struct peer, node);
@@ -35,7 +35,7 @@ struct peer *peer_get(struct initiator *i, const struct place *at)
 	if (!p)
 		return NULL;
 	p->at = *at;
-	table_add(&i->peers, &p->node, place_hash(at));
+	table_add(&i->peers, &p->node, place_hash(&i->key, at));
 	list_add_tail(&i->peers_by_use, &p->link);
 	return p;
 }

@@ -106,7 +106,8 @@ static struct out_link *target_shared(struct initiator *i, struct target *t,
 {
 	for (unsigned at = 0; at < t->n_places && t->places[at].group == t->places[0].group; at++) {
 		const struct peer *peer = peer_find(i, &t->places[at]);
-		struct table_node *n = table_first(&i->by_place, place_hash(&t->places[at]));
+		struct table_node *n = table_first(&i->by_place,
+			place_hash(&i->key, &t->places[at]));
 
 		if (peer && i->now < peer->no_mux_until)
 			continue;

@@ -44,7 +44,7 @@ struct sender *sender_get(struct initiator *i, struct span domain)
 void sender_rest(struct initiator *i, struct sender *s)
 {
 	if (!list_empty(&s->pairs) || !list_empty(&s->lane) || !list_empty(&s->turn) || s->cookie ||
-		s->links > 0)
+		s->links > 0 || s->looking > 0)
 		return;
 	table_del(&i->senders, &s->node);
 	mem_free(s);
@@ -358,16 +358,23 @@ void initiator_resolved(struct initiator *i, uint64_t cookie, enum out_resolutio
 	const struct place *places, unsigned n, uint64_t now)
 {
 	struct table_node *node = table_first(&i->cookies, cookie);
+	struct sender *asker;
 
 	BUG_ON(!node);
 	i->now = now;
 	i->looking--;
 	table_del(&i->cookies, node);
 	n = n < LIMIT_CANDIDATES ? n : LIMIT_CANDIDATES;
-	if (cookie & COOKIE_SENDER)
+	if (cookie & COOKIE_SENDER) {
 		sender_resolved(i, container_of(node, struct sender, by_cookie), how, places, n);
-	else
-		target_resolved(i, container_of(node, struct target, by_cookie), how, places, n);
+		return;
+	}
+	asker = container_of(node, struct target, by_cookie)->asker;
+	target_resolved(i, container_of(node, struct target, by_cookie), how, places, n);
+	asker->looking--;
+	if (!list_empty(&asker->lane))
+		sender_queue(i, asker);
+	sender_rest(i, asker);
 }
 
 static void sender_ask(struct initiator *i, struct sender *s)
@@ -379,9 +386,11 @@ static void sender_ask(struct initiator *i, struct sender *s)
 	i->ops->resolve(i->ctx, span_of(s->domain, s->len), s->cookie);
 }
 
-static void target_ask(struct initiator *i, struct target *t)
+static void target_ask(struct initiator *i, struct sender *s, struct target *t)
 {
 	i->looking++;
+	s->looking++;
+	t->asker = s;
 	i->cookie += 2;
 	t->cookie = i->cookie;
 	t->names = NAMES_ASKED;
@@ -400,6 +409,8 @@ void senders_look_up(struct initiator *i)
 		struct target *t = NULL;
 
 		list_del(&s->turn);
+		if (!itself && s->looking && s->looking >= LIMIT_OUT_LOOKUPS - i->looking)
+			continue; /* the others' slots: it goes on with its next answer */
 		if (!itself && !list_empty(&s->lane)) {
 			t = list_first(&s->lane, struct target, in_lane);
 			list_del(&t->in_lane);
@@ -408,9 +419,9 @@ void senders_look_up(struct initiator *i)
 			sender_queue(i, s);
 		if (itself)
 			sender_ask(i, s);
+		else if (t)
+			target_ask(i, s, t);
 		else
 			sender_rest(i, s);
-		if (t)
-			target_ask(i, t);
 	}
 }

@@ -23,11 +23,16 @@ static inline bool place_eq(const struct place *a, const struct place *b)
 	return a->direct == b->direct && addr_eq(&a->addr, &b->addr);
 }
 
-/* For tables of places that were resolved, which nobody else chooses: a plain mix will do. */
-static inline uint64_t place_hash(const struct place *at)
+/* Whoever owns a domain chooses its places: the key is a secret. */
+static inline uint64_t place_hash(const struct hash_key *key, const struct place *at)
 {
-	return hash_fast(at->addr.port * 2u + at->direct,
-		span_of((const char *)at->addr.ip, sizeof(at->addr.ip)));
+	char name[sizeof(at->addr.ip) + 3];
+
+	memcpy(name, at->addr.ip, sizeof(at->addr.ip));
+	name[sizeof(at->addr.ip)] = (char)(at->addr.port >> 8);
+	name[sizeof(at->addr.ip) + 1] = (char)at->addr.port;
+	name[sizeof(at->addr.ip) + 2] = (char)at->direct;
+	return hash_sip(key, span_of(name, sizeof(name)));
 }
 
 #endif

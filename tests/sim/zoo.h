@@ -16,4 +16,7 @@
  */
 bool zoo_read(struct span name, const char *suffix, struct buf *out, char why[TEXT_WHY]);
 
+/* When it was made: for one that is not there yet, the time of the first call. Seconds since 1970. */
+int64_t zoo_time(void);
+
 #endif

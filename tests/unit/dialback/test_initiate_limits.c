@@ -40,16 +40,35 @@ Test(initiate_limits, fair_look_ups)
 		net_stanza(L1, name("r%u.test", n), "x");
 	net_stanza(L1, R1, "last"); /* behind all of them */
 	net_turn(0);
-	cr_expect_eq(net.open_lookups, LIMIT_OUT_LOOKUPS);
+	cr_expect_eq(net.open_lookups, LIMIT_OUT_LOOKUPS / 2, "as many as are left to others");
 	net_stanza(L2, R2, "1");
 	net_stanza(L2, R1, "2");
 	net_turn(0);
+	cr_expect(net_is_asked(R2));
+	cr_expect(net_is_asked(R1), "also what the flood has asked for");
 	before = net.n_lookups;
 	for (unsigned n = 0; n < 6; n++)
 		net_not_found(name("r%u.test", n), OUT_NONE);
-	cr_expect(net_is_asked(R2));
-	cr_expect(net_is_asked(R1), "also what the flood has asked for");
-	cr_expect_eq(net.n_lookups, before + 6);
+	cr_expect_eq(net.n_lookups, before + 5, "and again as many as are left");
+}
+
+/* Those of many senders take turns. */
+Test(initiate_limits, look_ups_of_many)
+{
+	char from[NET_NAME];
+
+	for (unsigned n = 0; n < LIMIT_OUT_LOOKUPS + 2; n++) {
+		snprintf(from, sizeof(from), "l%u.test", n);
+		net_stanza(from, name("first%u.test", n), "x");
+		net_stanza(from, name("second%u.test", n), "x");
+	}
+	net_turn(0);
+	cr_expect_eq(net.open_lookups, LIMIT_OUT_LOOKUPS);
+	for (unsigned n = 0; n < 3; n++)
+		net_not_found(name("first%u.test", n), OUT_NONE);
+	net_turn(0);
+	cr_expect(net_is_asked(name("first%u.test", LIMIT_OUT_LOOKUPS + 1)));
+	cr_expect(net_is_asked("second0.test"), "whose first turn was first");
 	cr_expect_eq(net.most_lookups, LIMIT_OUT_LOOKUPS);
 }
 
@@ -60,14 +79,14 @@ Test(initiate_limits, fair_dials)
 	for (unsigned n = 0; n < 2000; n++)
 		net_stanza(L1, name("r%u.test", n), "x");
 	net_turn(0);
-	cr_expect_eq(net.dialling, LIMIT_OUT_OPENING);
+	cr_expect_eq(net.dialling, LIMIT_OUT_OPENING / 2, "as many as are left to others");
 	net_stanza(L2, R2, "1");
 	net_turn(0);
+	cr_expect_str_eq(net.links[LIMIT_OUT_OPENING / 2]->to, R2, "at once");
 	net_down(0, OUT_LOSS_UNREACHABLE, NULL);
 	net_down(1, OUT_LOSS_UNREACHABLE, NULL);
-	cr_expect_str_eq(net.links[LIMIT_OUT_OPENING]->to, "r256.test");
-	cr_expect_str_eq(net.links[LIMIT_OUT_OPENING + 1]->to, R2);
-	cr_expect_eq(net.most_dialling, LIMIT_OUT_OPENING);
+	cr_expect_str_eq(net.links[LIMIT_OUT_OPENING / 2 + 1]->to,
+		name("r%u.test", LIMIT_OUT_OPENING / 2));
 }
 
 Test(initiate_limits, pairs_of_one_sender)
@@ -347,19 +366,19 @@ Test(initiate_limits, drain)
 	net_found("r3.test", OTHER);
 	initiator_drain(net.i, net.now);
 	net_turn(0);
-	cr_expect_str_eq(net_returned(), "2:draining 3:draining");
+	cr_expect_str_eq(net_returned(), "1:draining 2:draining 3:draining");
 	cr_expect_eq(net_stanza(L1, R2, "4"), OUT_RETURN);
 	cr_expect_eq(net_stanza(L1, "r3.test", "5"), OUT_RETURN);
 	cr_expect_str_eq(net_returned(), "4:draining 5:draining");
 	cr_expect_eq(net_stanza(L2, R1, "6"), OUT_WRITE);
-	cr_expect(net_valid(0, L1, R1));
-	cr_expect_str_eq(net_sent(0), "0 6 1");
+	cr_expect(!net_valid(0, L1, R1), "nobody waits for it any more");
+	cr_expect_str_eq(net_sent(0), "0 6");
 	/* What was not taken any more goes back, too. */
 	net_ending(0);
-	net_stanza(L2, R1, "8");
+	cr_expect_eq(net_stanza(L2, R1, "8"), OUT_RETURN);
 	cr_expect(net_requeue(0, L2, R1, "7"));
 	net_down(0, OUT_LOSS_CLOSED, NULL);
-	cr_expect_str_eq(net_returned(), "7:draining 8:draining");
+	cr_expect_str_eq(net_returned(), "8:draining 7:draining");
 	net_not_found(R2, OUT_LOOK_UP_FAILED);
 	cr_expect_eq(net.n_links, 2);
 }

@@ -28,6 +28,7 @@ static struct model {
 	uint8_t fate[PAIRS][STANZAS];
 	unsigned n[PAIRS], first_kept[PAIRS];
 	bool valid[LINKS][PAIRS];
+	bool proven[LINKS]; /* by certificate: the header's pair */
 	unsigned window[LINKS];
 	struct written *written[LINKS];
 	unsigned n_written[LINKS];
@@ -92,6 +93,11 @@ static unsigned first_kept(unsigned p)
 	return m.first_kept[p];
 }
 
+static unsigned header_pair(unsigned link)
+{
+	return pair_of(net.links[link]->from, net.links[link]->to);
+}
+
 static void on_sent(unsigned link, struct span stanza)
 {
 	struct written w = stanza_read(stanza);
@@ -99,7 +105,8 @@ static void on_sent(unsigned link, struct span stanza)
 	cr_assert_lt(link, LINKS);
 	cr_assert_eq(m.fate[w.pair][w.seq], KEPT, "sent twice, or given back before");
 	cr_assert_eq(first_kept(w.pair), w.seq, "out of order");
-	cr_assert(m.valid[link][w.pair], "sent for a pair that is not valid there");
+	cr_assert(m.valid[link][w.pair] || (m.proven[link] && w.pair == header_pair(link)),
+		"sent for a pair that is not valid there");
 	m.fate[w.pair][w.seq] = SENT;
 	m.written[link] = realloc(m.written[link], (m.n_written[link] + 1) * sizeof(w));
 	m.written[link][m.n_written[link]++] = w;
@@ -333,6 +340,7 @@ static void requeue_some(unsigned link)
 static void link_void(unsigned link)
 {
 	memset(m.valid[link], 0, sizeof(m.valid[link]));
+	m.proven[link] = false;
 	m.window[link] = LIMIT_OUT_WINDOW_MIN;
 	m.n_written[link] = 0;
 }
@@ -364,7 +372,7 @@ static void do_link(void)
 		do_down(link);
 	} else if (net.links[link]->dialling) {
 		unsigned roll = dice(12);
-		unsigned first = pair_of(net.links[link]->from, net.links[link]->to);
+		unsigned first = header_pair(link);
 
 		if (roll == 0) {
 			do_down(link);
@@ -373,7 +381,7 @@ static void do_link(void)
 		} else if (roll == 2) {
 			net_up_plain(link);
 		} else if (roll == 3) {
-			m.valid[link][first] = true;
+			m.valid[link][first] = m.proven[link] = true;
 			net_up_proven(link);
 		} else {
 			net_up(link);
@@ -398,6 +406,8 @@ static void model_answer(unsigned link, unsigned p, enum out_answer answer,
 		m.valid[link][p] = true;
 	else
 		m.valid[link][p] = false;
+	if (answer != OUT_ANSWER_VALID && p == header_pair(link))
+		m.proven[link] = false;
 	if (!net_answer(link, sender(p / TARGETS), target(p % TARGETS), answer, condition)) {
 		m.valid[link][p] = was;
 		return;
