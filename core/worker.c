@@ -24,6 +24,7 @@
 #define INBOX_MESSAGES 16
 #define MAX_SLEEP_MS 1000 /* so that a lost wake-up costs a second and not the router */
 #define TICKETS_EVERY_MS 60000
+#define ABORT_SILENT_TURNS 100 /* of 10 ms */
 #define STARVED_US 50
 
 static const char going_down[] = "the router is shutting down";
@@ -405,14 +406,23 @@ static bool worker_open(struct worker *w)
 			"--listen-tls");
 }
 
-/* Ends what is left when time is up; the kernel forgets the rest with the descriptors. */
+static void streams_abort(struct worker *w)
+{
+	list_each(l, &w->streams)
+		conn_abort(container_of(l, struct stream, link)->conn, 0, going_down);
+}
+
+/* Ends what is left when time is up, for as long as the kernel has something to say. */
 static void worker_abort_streams(struct worker *w)
 {
-	for (unsigned turn = 0; turn < 100 && conns_count(w->conns) > 0; turn++) {
-		list_each(l, &w->streams)
-			conn_abort(container_of(l, struct stream, link)->conn, 0, going_down);
+	unsigned silent = 0;
+
+	while (conns_count(w->conns) > 0 && silent < ABORT_SILENT_TURNS) {
+		if (silent % 10 == 0) /* again, for what came meanwhile */
+			streams_abort(w);
 		conns_flush(w->conns, w->now);
-		uring_turn(w->ring, 10, LIMIT_TURN_COMPLETIONS, NULL, NULL);
+		silent = uring_turn(w->ring, 10, LIMIT_TURN_COMPLETIONS, NULL, NULL) ? 1
+										     : silent + 1;
 		w->now = clock_ms();
 	}
 }
