@@ -211,7 +211,8 @@ static const struct flag table[] = {
 		RANGE(1, 1 << 20), .group = G_BOUNDS,
 		.when = "Connections at once, in both directions, in equal parts for the workers. Each needs an "
 			"open file: see --check. An eighth of them, at most 1024 a worker, is kept for "
-			"backends and for verification." },
+			"backends and for verification; half of the rest is for streams that we open to "
+			"send on, of which no hosted domain has more than it leaves to the others." },
 	{ "max-unauth-per-ip", FLAG_SIZE, "N", FIELD(max_unauth_per_ip), .initial = "1K",
 		.unit = "streams", RANGE(1, 1 << 20), .group = G_BOUNDS,
 		.when = "Streams without a proven domain, and components that have not logged in, from one "
@@ -222,7 +223,8 @@ static const struct flag table[] = {
 		.when = "What waits for one backend before a stream that feeds only it is paused and the "
 			"stanzas of others get resource-constraint, first those of the pairs that hold "
 			"most of it; a quarter more is for pairs that hold little. Also what is kept "
-			"while it is down. Raise it for backends that pause often. Not less than "
+			"while it is down, and what waits on one stream to another server, for which "
+			"nobody is paused. Raise it for backends that pause often. Not less than "
 			"--max-stanza." },
 	{ "stall-ms", FLAG_MS, "N", FIELD(stall_ms), .initial = "250", .unit = "milliseconds",
 		RANGE(50, TIMEOUT_SEND_MS), .group = G_BOUNDS,

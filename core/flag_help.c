@@ -55,7 +55,7 @@ static void flag_help(const struct flag *f, FILE *out)
 
 void flags_help(const struct flags *all, FILE *out)
 {
-	fputs("Usage: sluice --routes FILE --tls off [--component-listen ADDR:PORT] [flag ...]\n"
+	fputs("Usage: sluice --routes FILE --cert-dir DIR [--component-listen ADDR:PORT] [flag ...]\n"
 	      "\n"
 	      "An XMPP server-to-server router: outside it is every hosted domain's server, inside it\n"
 	      "hands stanzas to the backends that have them. A value stands behind its flag or behind\n"
