@@ -52,6 +52,7 @@ static const char *loss_name(enum out_loss loss)
 		[OUT_LOSS_TLS] = "tls",
 		[OUT_LOSS_EXTERNAL] = "external",
 		[OUT_LOSS_UNSUPPORTED] = "unsupported",
+		[OUT_LOSS_UNPROVEN] = "unproven",
 		[OUT_LOSS_ERROR] = "error",
 		[OUT_LOSS_CLOSED] = "closed",
 		[OUT_LOSS_OURS] = "ours",
@@ -368,7 +369,11 @@ static uint64_t certificate_ends(const struct outbound *o)
 
 void outbound_up(struct outbound *o)
 {
-	const struct out_facts facts = { .errors = o->errors, .proven = o->authenticated };
+	const struct out_facts facts = {
+		.errors = o->errors,
+		.proven = o->authenticated,
+		.claimless = !o->dialback,
+	};
 	const size_t bound = o->w->config->queue_bytes;
 
 	o->phase = OUTBOUND_UP;

@@ -194,9 +194,11 @@ static void limits_read(struct outbound *o, const struct element *features)
 		o->idle_ms = TIMEOUT_SPACE_MIN_MS;
 }
 
+/* Within TLS servers offer what suits the certificate that they were shown: another sender's may be
+ * worth more to them. */
 static void unsupported(struct outbound *o, const char *why)
 {
-	outbound_lose(o, OUT_LOSS_UNSUPPORTED);
+	outbound_lose(o, outbound_is_secure(o) ? OUT_LOSS_UNPROVEN : OUT_LOSS_UNSUPPORTED);
 	stream_fail(&o->s, "unsupported-feature", NULL, why);
 }
 
@@ -223,10 +225,13 @@ static bool go_on_open(struct outbound *o, const struct offer *offer)
 	return !too_open(o);
 }
 
+/* Where there is nothing else it is tried whatever became of it before: that may have been another
+ * sender's certificate. */
 static bool may_try_external(const struct outbound *o, const struct offer *offer)
 {
-	return offer->external && o->external && !o->refused && outbound_is_secure(o) &&
-		o->w->keyring && keyring_has(o->w->keyring, span_str(o->opening.from));
+	return offer->external && (o->external || !o->dialback) && !o->refused &&
+		outbound_is_secure(o) && o->w->keyring &&
+		keyring_has(o->w->keyring, span_str(o->opening.from));
 }
 
 static void external_try(struct outbound *o)

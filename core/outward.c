@@ -180,8 +180,11 @@ void outward_error(struct worker *w, struct span from, struct span to, struct sp
 	unsigned home = crew_home(w->crew, to);
 	struct outward_refusal why; /* nobody is told of an error that is lost */
 
+	/* At the very end, when stanzas that were parked go back, no initiator is left. */
 	if (home == w->number)
-		error_count(w, !w->returning && outward_home(w, from, to, &error, 1, true, &why));
+		error_count(w,
+			w->initiator && !w->returning &&
+				outward_home(w, from, to, &error, 1, true, &why));
 	else if (!outward_post(w, home, from, to, &error, 1, true))
 		error_count(w, false);
 }

@@ -194,6 +194,7 @@ void initiator_place_failed(struct initiator *i, const struct place *at, uint64_
 struct out_facts {
 	bool errors; /* the peer announced that it handles dialback errors (rule 2.2) */
 	bool proven; /* SASL EXTERNAL: the header's pair is VALID */
+	bool claimless; /* and no other one can be: the peer has no dialback */
 };
 
 /* Negotiated. */
@@ -215,6 +216,7 @@ enum out_loss {
 	OUT_LOSS_TLS, /* TLS or a certificate is demanded, and is not to be had there */
 	OUT_LOSS_EXTERNAL, /* the peer ended it after SASL EXTERNAL failed */
 	OUT_LOSS_UNSUPPORTED, /* no way to authenticate there */
+	OUT_LOSS_UNPROVEN, /* none for the header's sender: its certificate is not what the peer wants */
 	OUT_LOSS_ERROR, /* stream error: condition */
 	OUT_LOSS_CLOSED, /* the peer ended it, or the connection broke */
 	OUT_LOSS_OURS, /* we ended it */

@@ -33,7 +33,7 @@ struct sender {
 	struct list pairs; /* all of them, by pair->of_sender */
 	struct list lane; /* targets that wait to be looked up, by target->in_lane */
 	struct list turn; /* in initiator->round while the lane, or its own look-up, waits */
-	struct list to_open; /* links, by link->todo */
+	struct list to_open; /* links that are opened at its expense, by link->todo */
 	struct list open_turn; /* in initiator->openers while to_open has some */
 	uint64_t cookie; /* while it is asked for */
 	struct table_node by_cookie;
@@ -59,6 +59,7 @@ struct target {
 	struct list failed; /* pairs that were refused, by pair->at */
 	struct list seats; /* by seat->of_target */
 	struct list watching; /* in link->watchers: it may be shared, once it is up */
+	struct out_link *watched_link; /* that one */
 	struct list resting; /* in initiator->resting: it has neither pairs nor seats */
 	/* -- names -- */
 	struct list in_lane; /* of the sender that wants them */
@@ -130,6 +131,7 @@ enum out_link_state { OUT_LINK_TO_OPEN, OUT_LINK_OPENING, OUT_LINK_UP, OUT_LINK_
 struct out_link {
 	struct initiator *i;
 	struct sender *sender; /* of the header; stays for as long as this does */
+	struct sender *opener; /* in whose turn, and slot, it is opened; mostly the same */
 	struct list all; /* in initiator->links */
 	struct list todo; /* in sender->to_open, or initiator->claiming, or initiator->to_close */
 	struct list seats;
@@ -149,6 +151,7 @@ struct out_link {
 	bool errors; /* the peer handles dialback errors */
 	bool proved; /* a pair has been VALID on it */
 	bool proven; /* SASL EXTERNAL: the header's pair needs no claim */
+	bool claimless; /* and no other can be claimed */
 	bool bears; /* a claim for a further target was answered */
 	bool retired; /* its pairs go to a successor */
 	bool ours; /* it is we who end it */
@@ -280,6 +283,9 @@ void out_link_after_invalid(struct initiator *i, struct out_link *l);
 void out_link_calm(struct initiator *i, struct out_link *l); /* ends the quarantine */
 
 void out_link_to_open(struct initiator *i, struct out_link *l);
+/* A pair of that sender waits for it, too. Whoever has nothing to open does not wait behind another's
+ * flood for the stream that both want. */
+void out_link_hasten(struct initiator *i, struct out_link *l, struct sender *s);
 void out_link_place_at(struct out_link *l, unsigned which);
 void out_link_withdraw(struct out_link *l); /* nobody joins it any more who has no seat */
 void out_link_end(struct out_link *l); /* nothing more is written to it */

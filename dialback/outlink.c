@@ -101,9 +101,30 @@ void out_link_to_open(struct initiator *i, struct out_link *l)
 {
 	l->state = OUT_LINK_TO_OPEN;
 	list_del(&l->todo);
-	list_add_tail(&l->sender->to_open, &l->todo);
-	if (list_empty(&l->sender->open_turn))
-		list_add_tail(&i->openers, &l->sender->open_turn);
+	list_add_tail(&l->opener->to_open, &l->todo);
+	if (list_empty(&l->opener->open_turn))
+		list_add_tail(&i->openers, &l->opener->open_turn);
+}
+
+/* It is no longer, or never was, among those that its opener has to open. */
+static void out_link_unqueue(struct out_link *l)
+{
+	list_del(&l->todo);
+	if (list_empty(&l->opener->to_open))
+		list_del(&l->opener->open_turn);
+}
+
+void out_link_hasten(struct initiator *i, struct out_link *l, struct sender *s)
+{
+	struct sender *was = l->opener;
+
+	if (l->state != OUT_LINK_TO_OPEN || s == was || !list_empty(&s->to_open) ||
+		(was->to_open.next == &l->todo && was->opening <= s->opening))
+		return;
+	out_link_unqueue(l);
+	l->opener = s;
+	out_link_to_open(i, l);
+	sender_rest(i, was);
 }
 
 /* Of all that there may be nobody has more than is left to the others. */
@@ -124,7 +145,7 @@ struct out_link *out_link_new(struct initiator *i, struct target *t, struct send
 	if (!l)
 		return NULL;
 	l->i = i;
-	l->sender = s;
+	l->sender = l->opener = s;
 	l->from_n = (uint16_t)from.n;
 	l->to_n = (uint16_t)to.n;
 	memcpy(l->text, from.p, from.n);
@@ -174,9 +195,7 @@ void out_link_free(struct initiator *i, struct out_link *l)
 	}
 	out_link_withdraw(l);
 	list_del(&l->due.link);
-	list_del(&l->todo);
-	if (list_empty(&sender->to_open))
-		list_del(&sender->open_turn);
+	out_link_unqueue(l);
 	list_del(&l->all);
 	i->stats.open_links--;
 	mem_free(l);
@@ -199,10 +218,23 @@ static struct out_link *openers_next(struct initiator *i)
 	return l;
 }
 
+/* Nobody but its own sender has to do with its opening any more. */
+static void out_link_disown(struct initiator *i, struct out_link *l)
+{
+	struct sender *was = l->opener;
+
+	l->opener = l->sender;
+	sender_rest(i, was);
+}
+
 void out_links_drop(struct initiator *i)
 {
-	while (!list_empty(&i->openers))
-		initiator_link_down(i, openers_next(i), OUT_LOSS_OURS, NULL, i->now);
+	while (!list_empty(&i->openers)) {
+		struct out_link *l = openers_next(i);
+
+		out_link_disown(i, l);
+		initiator_link_down(i, l, OUT_LOSS_OURS, NULL, i->now);
+	}
 }
 
 void out_links_open(struct initiator *i)
@@ -328,12 +360,13 @@ static void out_link_recall(struct initiator *i, struct out_link *l)
 
 void out_link_opened(struct initiator *i, struct out_link *l)
 {
-	struct sender *s = l->sender;
+	struct sender *s = l->opener;
 
 	i->opening--;
 	s->opening--;
 	if (!list_empty(&s->to_open) && list_empty(&s->open_turn))
 		list_add_tail(&i->openers, &s->open_turn);
+	out_link_disown(i, l);
 }
 
 void initiator_link_up(struct initiator *i, struct out_link *l, const struct out_facts *facts,
@@ -357,6 +390,7 @@ void initiator_link_up(struct initiator *i, struct out_link *l, const struct out
 	if (!l->errors)
 		out_link_withdraw(l);
 	l->proven = facts->proven;
+	l->claimless = facts->claimless;
 	if (l->proven)
 		out_link_prove_header(i, l);
 	out_link_review(i, l);

@@ -49,6 +49,7 @@ static enum out_failure loss_failure(enum out_loss how, const char *condition)
 	case OUT_LOSS_TLS:
 		return OUT_NO_TLS;
 	case OUT_LOSS_UNSUPPORTED:
+	case OUT_LOSS_UNPROVEN:
 		return OUT_NO_AUTH;
 	case OUT_LOSS_OVERLOAD:
 		return OUT_FULL;
@@ -110,13 +111,20 @@ static void out_link_reopen(struct initiator *i, struct out_link *l)
 	list_each_safe(at, tmp, &l->seats)
 		seat_begin_anew(i, container_of(at, struct seat, of_link));
 	l->connected = false;
-	l->errors = l->bears = l->proven = false;
+	l->errors = l->bears = l->proven = l->claimless = false;
 	l->up_at = l->shared_at = l->quarantined_until = l->slow_until = 0;
 	l->window = LIMIT_OUT_WINDOW_MIN;
 	l->rtt = QUARANTINE_MAX_MS;
 	list_del(&l->due.link);
 	out_link_place_at(l, l->which);
 	out_link_to_open(i, l);
+	list_each(at, &l->seats)
+	{
+		const struct seat *s = container_of(at, struct seat, of_link);
+
+		list_each(in_seat, &s->pairs)
+			out_link_hasten(i, l, container_of(in_seat, struct out_pair, at)->sender);
+	}
 }
 
 /* For good, where that says so. */
@@ -146,28 +154,40 @@ static void out_pair_orphan(struct initiator *i, struct out_pair *p, enum out_fa
 		out_pair_leave(i, p);
 }
 
+static void out_pair_blame(struct initiator *i, struct out_pair *p, enum out_failure failure)
+{
+	p->isolated = true;
+	out_pair_fail(i, p, failure, NULL, HOLD_POLICY_MS);
+}
+
 /* A stream that could not be had as it was demanded: it may be the sender's own rule that demands so
- * much. One of them is not enough to fail a target for all others. */
-static bool out_link_blames_sender(struct initiator *i, struct out_link *l,
+ * much. One of them is not enough to fail a target for all others; and no number of certificates that
+ * are refused says anything about the others' ones. */
+static bool out_link_blames_sender(struct initiator *i, struct out_link *l, enum out_loss how,
 	enum out_failure failure)
 {
 	struct out_pair *p = out_pair_find(i, out_link_from(l), out_link_to(l));
+	bool here = p && p->seat && p->seat->l == l;
 
-	if (failure != OUT_NO_TLS || !p || !p->seat || p->seat->l != l || p->target->failures > 0)
+	if (how == OUT_LOSS_UNPROVEN) {
+		if (here)
+			out_pair_blame(i, p, failure);
+		return true;
+	}
+	if (failure != OUT_NO_TLS || !here || p->target->failures > 0)
 		return false;
 	p->target->failures++;
-	p->isolated = true;
-	out_pair_fail(i, p, failure, NULL, HOLD_POLICY_MS);
+	out_pair_blame(i, p, failure);
 	return true;
 }
 
 /* It was never good for anything: neither will another one be, to the target that it was for. */
-static void out_link_failed(struct initiator *i, struct out_link *l, enum out_failure failure,
-	const char *condition)
+static void out_link_failed(struct initiator *i, struct out_link *l, enum out_loss how,
+	enum out_failure failure, const char *condition)
 {
 	struct target *t = target_find(i, out_link_to(l));
 
-	if (!l->apart && !out_link_blames_sender(i, l, failure))
+	if (!l->apart && !out_link_blames_sender(i, l, how, failure))
 		target_fail(i, t, failure, condition);
 }
 
@@ -189,7 +209,7 @@ static void out_link_lost(struct initiator *i, struct out_link *l, enum out_loss
 	enum out_failure failure = loss_failure(how, condition);
 
 	if (!l->proved && !survives)
-		out_link_failed(i, l, failure, condition);
+		out_link_failed(i, l, how, failure, condition);
 	list_each(at, &l->seats)
 	{
 		struct seat *s = container_of(at, struct seat, of_link);

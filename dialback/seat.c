@@ -78,11 +78,17 @@ static struct out_link *target_seated(struct initiator *i, const struct target *
 	return least;
 }
 
+/* Where each sender needs its own there have to be as many as there are senders. */
 static unsigned target_streams(const struct initiator *i, const struct target *t)
 {
 	unsigned n = 0;
 
-	list_each(at, &t->seats) n += seat_is_open(i, container_of(at, struct seat, of_target));
+	list_each(at, &t->seats)
+	{
+		const struct seat *s = container_of(at, struct seat, of_target);
+
+		n += seat_is_open(i, s) && !s->l->claimless;
+	}
 	return n;
 }
 
@@ -122,6 +128,8 @@ static struct out_link *target_shared(struct initiator *i, struct target *t,
 					continue;
 				list_del(&t->watching);
 				list_add_tail(&l->watchers, &t->watching);
+				t->watched_link = l;
+				out_link_hasten(i, l, p->sender);
 				*wait = true;
 				return NULL;
 			}
@@ -148,6 +156,7 @@ static void out_pair_join(struct initiator *i, struct out_pair *p, struct out_li
 		out_pair_fail(i, p, OUT_FULL, NULL, 0);
 		return;
 	}
+	out_link_hasten(i, l, p->sender);
 	p->target->watched = false;
 	if (!span_eq(out_link_to(l), out_pair_target(p)))
 		i->ops->step(i->ctx, out_pair_sender(p), out_pair_target(p), OUT_STEP_JOINED,

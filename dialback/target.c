@@ -44,7 +44,7 @@ struct sender *sender_get(struct initiator *i, struct span domain)
 void sender_rest(struct initiator *i, struct sender *s)
 {
 	if (!list_empty(&s->pairs) || !list_empty(&s->lane) || !list_empty(&s->turn) || s->cookie ||
-		s->links > 0 || s->looking > 0)
+		!list_empty(&s->to_open) || s->links > 0 || s->looking > 0 || s->opening > 0)
 		return;
 	table_del(&i->senders, &s->node);
 	mem_free(s);
@@ -233,8 +233,9 @@ static uint64_t hold_after(struct initiator *i, const struct target *t, enum out
 	default:
 		break;
 	}
+	/* Held it is in any case: without that nobody who waits would be told. */
 	if (t->failures <= 1)
-		return i->ops->below(HOLD_FIRST_MS + 1);
+		return 1 + i->ops->below(HOLD_FIRST_MS);
 	return delay_after(i, t->failures, HOLD_FIRST_MS, HOLD_OUT_MAX_MS);
 }
 
@@ -313,6 +314,8 @@ void target_want(struct initiator *i, struct target *t, struct out_pair *p)
 	target_stir(i, t);
 	if (t->names == NAMES_WAITING)
 		(void)target_names(i, t, p->sender);
+	if (!list_empty(&t->watching))
+		out_link_hasten(i, t->watched_link, p->sender);
 }
 
 void target_wake(struct initiator *i, struct target *t)

@@ -246,7 +246,7 @@ static uint32_t on_below(uint32_t bound)
 {
 	cr_assert_gt(bound, 0);
 	if (!net.dice)
-		return bound / 2;
+		return net.least ? 0 : bound / 2;
 	net.dice = net.dice * 1664525u + 1013904223u;
 	return (net.dice >> 8) % bound;
 }

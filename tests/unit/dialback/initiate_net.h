@@ -51,6 +51,7 @@ struct net {
 	bool each_elsewhere; /* or with a place for each */
 	bool refuse_dials;
 	uint32_t dice; /* 0: `below` gives the middle */
+	bool least; /* or 0, as it may */
 	void (*on_sent)(unsigned link, struct span stanza);
 	void (*on_returned)(struct span stanza, const struct out_reason *why);
 	bool (*suits)(struct net_link *l, const char *from, const char *to);

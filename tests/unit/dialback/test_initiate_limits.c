@@ -89,6 +89,76 @@ Test(initiate_limits, fair_dials)
 		name("r%u.test", LIMIT_OUT_OPENING / 2));
 }
 
+/* Nor do its dials delay what another wants of a target, or of a server, that the flood wants, too. */
+Test(initiate_limits, fair_dials_to_the_same)
+{
+	unsigned last;
+
+	net.each_elsewhere = true;
+	for (unsigned n = 0; n < 2000; n++)
+		net_stanza(L1, name("r%u.test", n), "x");
+	net_turn(0);
+	cr_expect_eq(net.dialling, LIMIT_OUT_OPENING / 2);
+	net.each_elsewhere = false;
+	net.places = PEER;
+	net_stanza(L1, R1, "behind the flood");
+	net_turn(0);
+	cr_expect_eq(net.n_links, LIMIT_OUT_OPENING / 2);
+	net_stanza(L2, R1, "1");
+	net_turn(0);
+	last = net.n_links - 1;
+	cr_assert_eq(last, LIMIT_OUT_OPENING / 2, "at once");
+	cr_expect_str_eq(net.links[last]->to, R1);
+	net_up(last);
+	cr_expect(net_valid(last, L2, R1));
+	cr_expect_str_eq(net_sent(last), "1");
+}
+
+Test(initiate_limits, fair_dials_to_one_server)
+{
+	unsigned last;
+
+	net.each_elsewhere = true;
+	for (unsigned n = 0; n < 2000; n++)
+		net_stanza(L1, name("r%u.test", n), "x");
+	net_turn(0);
+	net.each_elsewhere = false;
+	net.places = PEER;
+	net_stanza(L1, R1, "behind the flood");
+	net_turn(0);
+	cr_expect_eq(net.n_links, LIMIT_OUT_OPENING / 2);
+	net_stanza(L2, R2, "1");
+	net_turn(0);
+	last = net.n_links - 1;
+	cr_assert_eq(last, LIMIT_OUT_OPENING / 2, "at once");
+	net_up(last);
+	cr_expect(net_valid(last, L2, R2));
+	cr_expect_str_eq(net_sent(last), "1");
+}
+
+/* The end, or another place, while a stream is opened in the turn of somebody who did not ask for it first. */
+Test(initiate_limits, hastened_and_over)
+{
+	net.each_elsewhere = true;
+	for (unsigned n = 0; n < 2000; n++)
+		net_stanza(L1, name("r%u.test", n), "x");
+	net_turn(0);
+	net.each_elsewhere = false;
+	net.places = PEER " " OTHER;
+	net_stanza(L1, R1, "behind the flood");
+	net_stanza(L1, "r3.test", "behind the flood");
+	initiator_turn(net.i, net.now);
+	net_stanza(L2, R1, "1");
+	net_turn(0);
+	net_connected(net.n_links - 1, 0);
+	net_down(net.n_links - 1, OUT_LOSS_NEGOTIATION, NULL);
+	cr_expect_eq(net.links[net.n_links - 1]->opened, 2, "the next place, at once");
+	net_stanza("l3.test", "r3.test",
+		"2"); /* takes it over, and the router ends in the same turn */
+	initiator_drain(net.i, net.now);
+	cr_expect_eq(net.n_returned, 2000 + 4);
+}
+
 Test(initiate_limits, pairs_of_one_sender)
 {
 	char to[NET_NAME];

@@ -73,6 +73,18 @@ Test(initiate_targets, found_nothing)
 	cr_expect_str_eq(net_returned(), "1:unreachable");
 }
 
+/* However short a time the target is held for. */
+Test(initiate_targets, told_whatever_the_lot)
+{
+	net.least = true;
+	net_stanza(L1, R1, "1");
+	net_turn(0);
+	net_found(R1, PEER);
+	net_down(0, OUT_LOSS_NEGOTIATION, NULL);
+	cr_expect_str_eq(net_returned(), "1:no-stream");
+	cr_expect_eq(net.n_links, 1);
+}
+
 /* T-Q9: asked again within 30 s each time, given back after 90 s. */
 Test(initiate_targets, q9_dns_fails)
 {
