@@ -222,7 +222,7 @@ static void control_reload(struct router *r)
 
 	if (!h) {
 		LOG(LOG_ERROR, "reload-refused", why, LF_STR("state", "the old one stays"));
-		crew_tell(&r->crew, &(struct control){ .what = CONTROL_REFUSED });
+		r->crew.reloads_failed++;
 		return;
 	}
 	LOG(LOG_INFO, "reloaded", "registry and policy were read again",

@@ -88,6 +88,7 @@ bool crew_start(struct crew *c, const struct config *config, const struct resolv
 	c->rules = rules;
 	c->secrets = secrets;
 	c->n = (unsigned)config->workers;
+	c->reloads_failed = 0;
 	c->pins = pins_new(clock_ms());
 	c->verdicts = verdicts_new(config->cache_entries, config->verdict_ttl * 1000, clock_ms());
 	c->tickets = tls_tickets_new();
@@ -135,4 +136,5 @@ void crew_stats(const struct crew *c, struct stats *sum)
 	memset(sum, 0, sizeof(*sum));
 	for (unsigned i = 0; i < c->n; i++)
 		stats_add(sum, &c->workers[i].stats);
+	sum->reloads_failed += c->reloads_failed;
 }

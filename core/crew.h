@@ -39,6 +39,7 @@ struct crew {
 	struct hash_key key; /* of homes */
 	unsigned n;
 	struct worker *workers;
+	uint64_t reloads_failed; /* the control thread's: no worker hears of them */
 };
 
 /*
@@ -56,7 +57,7 @@ bool crew_ended(const struct crew *c);
 /* Waits for their end and frees them. sum: of their counters; may be NULL. */
 void crew_join(struct crew *c, struct stats *sum);
 
-/* The sum of their counters, which go on counting. */
+/* The sum of their counters, which go on counting, and of ours. */
 void crew_stats(const struct crew *c, struct stats *sum);
 
 /* -- any thread -- */

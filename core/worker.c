@@ -175,10 +175,6 @@ static void worker_inbox(struct worker *w)
 		case CONTROL_HOSTING:
 			worker_new_hosting(w, c->hosting);
 			break;
-		case CONTROL_REFUSED:
-			if (w->number == 0)
-				STATS_INC(&w->stats, reloads_failed);
-			break;
 		case CONTROL_EXPLAIN:
 			explain_all(w->explain, w->now);
 			break;

@@ -38,13 +38,7 @@
 
 /* From the control thread to a worker. */
 struct control {
-	enum {
-		CONTROL_HOSTING,
-		CONTROL_REFUSED,
-		CONTROL_EXPLAIN,
-		CONTROL_DRAIN,
-		CONTROL_ABORT
-	} what;
+	enum { CONTROL_HOSTING, CONTROL_EXPLAIN, CONTROL_DRAIN, CONTROL_ABORT } what;
 	struct hosting *hosting; /* CONTROL_HOSTING: the worker's reference */
 };
 

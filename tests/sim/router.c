@@ -217,7 +217,7 @@ bool router_reload(struct router *r, char why[ROUTER_WHY])
 	}
 	c.hosting = hosting_load(&r->config, (unsigned)r->config.workers, why);
 	if (!c.hosting) {
-		BUG_ON(!router_tell(r, CONTROL_REFUSED));
+		r->crew.reloads_failed++;
 		return false;
 	}
 	crew_tell(&r->crew, &c);
