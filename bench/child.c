@@ -140,6 +140,7 @@ const char *child_log(const struct child *c, char *text, size_t cap)
 {
 	char path[256];
 	int fd = open(child_path(c, "log", path), O_RDONLY | O_CLOEXEC);
+	const char *next;
 	off_t size;
 	ssize_t n = 0;
 
@@ -150,6 +151,19 @@ const char *child_log(const struct child *c, char *text, size_t cap)
 	n = pread(fd, text, cap - 1, size > (off_t)cap - 1 ? size - (off_t)cap + 1 : 0);
 	close(fd);
 	text[n > 0 ? n : 0] = '\0';
+	/* Not from the middle of a line on, unless there is no other. */
+	next = size > n ? strchr(text, '\n') : NULL;
+	if (next && next[1])
+		memmove(text, next + 1, strlen(next));
+	return text;
+}
+
+const char *child_end(const struct child *c, char *text)
+{
+	if (WIFSIGNALED(c->status))
+		snprintf(text, 32, "signal %d", WTERMSIG(c->status));
+	else
+		snprintf(text, 32, "exit status %d", WEXITSTATUS(c->status));
 	return text;
 }
 

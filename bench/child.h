@@ -39,8 +39,13 @@ bool child_wait_listening(struct child *c, const struct address *a, unsigned tim
 /* SIGTERM, then after 10 s SIGKILL; waits. Returns whether SIGTERM was enough. */
 bool child_stop(struct child *c);
 
-/* The end of its log: cap bytes at most, NUL-terminated. Returns text. */
+#define CHILD_LOG 1000
+
+/* The last lines of its log: cap bytes at most, NUL-terminated. Returns text. */
 const char *child_log(const struct child *c, char *text, size_t cap);
+
+/* How it ended, once reaped: "exit status 78", "signal 11". Returns text, of 32 bytes. */
+const char *child_end(const struct child *c, char *text);
 
 /* Tells it to read its files again. */
 void child_reload(const struct child *c);

@@ -129,7 +129,7 @@
 	F(streams_closed, "", 0, "streams that the server closed")
 
 #define RESULT_FAILURES 24
-#define RESULT_TEXT 320
+#define RESULT_TEXT 1200
 
 struct result {
 #define RESULT_FIELD(field, unit, digits, words) double field;

@@ -63,15 +63,15 @@ static void run_init(struct run *run, const struct options *o, unsigned number, 
 static void router_stop(struct run *run)
 {
 	struct child *c = &run->child;
-	char log[200];
+	char log[CHILD_LOG], end[32];
 
 	if (!c->pid)
 		return;
 	if (!child_stop(c))
 		result_fail(run->r, "the router did not stop within 10 s of SIGTERM");
 	else if (c->status && !(WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGTERM))
-		result_fail(run->r, "the router stopped with wait status 0x%x: %s",
-			(unsigned)c->status, child_log(c, log, sizeof(log)));
+		result_fail(run->r, "the router stopped with %s: %s", child_end(c, end),
+			child_log(c, log, sizeof(log)));
 }
 
 static void run_free(struct run *run)

@@ -5,11 +5,11 @@
 
 bool run_child_lost(struct run *run)
 {
-	char log[200];
+	char log[CHILD_LOG], end[32];
 
 	if (!run->o->router || child_is_running(&run->child))
 		return false;
-	result_fail(run->r, "the router ended (wait status 0x%x): %s", (unsigned)run->child.status,
+	result_fail(run->r, "the router ended (%s): %s", child_end(&run->child, end),
 		child_log(&run->child, log, sizeof(log)));
 	return true;
 }

@@ -56,9 +56,9 @@ static const struct flag table[] = {
 		.when = "Read flags from a file, one a line as `name value`. The command line wins: "
 			"a repeatable flag given there replaces the file's whole list." },
 	{ "check", FLAG_CHECK, NULL, FIELD(check), .absent = "off", .group = G_START,
-		.when = "Report on kernel, io_uring, limits, libraries, registry and secrets, and exit: "
-			"0 when nothing was found that would keep the same command from running, "
-			"78 when something was. It does not try the listeners. Use it before a "
+		.when = "Report on kernel, io_uring, limits, libraries, certificates, registry, policy "
+			"and secrets, and exit: 0 when nothing was found that would keep the same "
+			"command from running, 78 when something was. It does not try the listeners. Use it before a "
 			"first start and before a reload." },
 	{ "help", FLAG_HELP, NULL, .absent = "off", .group = G_START,
 		.when = "Print this text and exit." },
@@ -355,11 +355,13 @@ static bool setting_apply(struct parse *ps, const struct setting *s)
 {
 	const struct setting *last = parse_last(ps, s->flag);
 	bool list = flag_is_list(s->flag);
+	const char *unit = s->flag->unit ? s->flag->unit : "";
+	const char *blank = s->flag->unit ? " " : "";
 	char allowed[FLAG_ALLOWED];
 
 	flag_allowed(s->flag, allowed);
 	if (s->flag->metavar && s->value.n == 0)
-		return refuse(ps, s, "needs a value: %s", allowed);
+		return refuse(ps, s, "needs a value: %s%s%s", allowed, blank, unit);
 	if (list && last->level < s->level) {
 		flag_clear(s->flag, ps->c);
 		if (ps->exposed.flag == s->flag)
@@ -368,7 +370,7 @@ static bool setting_apply(struct parse *ps, const struct setting *s)
 		return refuse(ps, s, "set on line %u already", last->line);
 	}
 	if (!flag_set(s->flag, ps->c, s->value))
-		return refuse(ps, s, "allowed: %s", allowed);
+		return refuse(ps, s, "allowed: %s%s%s", allowed, blank, unit);
 	return setting_note(ps, s);
 }
 
@@ -500,16 +502,31 @@ static bool listeners_distinct(const struct parse *ps)
 	return true;
 }
 
+/* What is asked for can only come by TLS: with this nobody would be believed, and nobody told. */
+static bool proofs_agree(struct parse *ps)
+{
+	const struct config *c = ps->c;
+	const char *flag = c->require_strong	      ? "require-strong"
+		: c->verify_tls == VERIFY_TLS_REQUIRE ? "verify-tls"
+		: c->out_auth == OUT_AUTH_SECURE      ? "out-auth"
+						      : NULL;
+
+	if (!flag || c->cert_dir || c->tls != TLS_OFF)
+		return true;
+	return refuse(ps, parse_last(ps, flag_find(&flags, span_str(flag))),
+		"needs TLS, and without --cert-dir there is none: name the directory of the "
+		"certificates, or leave this flag out");
+}
+
 static bool tls_agree(struct parse *ps)
 {
 	const struct config *c = ps->c;
 	const struct setting *tls = parse_last(ps, flag_find(&flags, SPAN_LIT("tls")));
 	const char *why = config_tls_refused(c, c->tls);
 
-	if (c->n_listen_tls && !c->cert_dir) {
-		fputs("sluice: --listen-tls: needs --cert-dir\n", ps->err);
-		return false;
-	}
+	if (c->n_listen_tls && !c->cert_dir)
+		return refuse(ps, parse_last(ps, flag_find(&flags, SPAN_LIT("listen-tls"))),
+			"needs --cert-dir, the directory of the certificates");
 	if (!why || c->check)
 		return true;
 	if (tls->level != LEVEL_DEFAULT)
@@ -525,6 +542,11 @@ static bool parse_agree(struct parse *ps)
 	const struct setting *budget = parse_last(ps, flag_find(&flags, SPAN_LIT("mem-budget")));
 	const uint64_t share = c->mem_budget / c->workers;
 
+	if (c->queue_bytes < c->max_stanza && queue->level == LEVEL_DEFAULT)
+		return refuse(ps, parse_last(ps, flag_find(&flags, SPAN_LIT("max-stanza"))),
+			"more than --queue-bytes, which is %.*s by default: a stanza of that size "
+			"could never leave; raise both",
+			LINES_ARG(queue->value));
 	if (c->queue_bytes < c->max_stanza)
 		return refuse(ps, queue,
 			"less than --max-stanza: a stanza of that size could never leave");
@@ -540,7 +562,7 @@ static bool parse_agree(struct parse *ps)
 		return refuse(ps, &ps->exposed,
 			"strangers could reach it and component logins are not "
 			"encrypted: use a loopback or private address, or say --backend-public");
-	if (!listeners_distinct(ps))
+	if (!listeners_distinct(ps) || !proofs_agree(ps))
 		return false;
 	if (!c->check && !c->routes) {
 		fputs("sluice: --routes is missing: name the file with the backends and domains\n",

@@ -176,14 +176,38 @@ static void check_scanner(struct report *r)
 
 /* -- the configuration -- */
 
+/* All of them, where the log tells of so many a second. A file alone keeps nothing from running. */
+static void say_certificate(void *ctx, const struct certs_report *c)
+{
+	if (c->other)
+		say(ctx, NOTE, "certificate", c->remedy, "%s: %s: %s", c->file, c->what, c->other);
+	else
+		say(ctx, NOTE, "certificate", c->remedy, "%s: %s", c->file, c->what);
+}
+
+/* As a worker begins, which needs one certificate that the TLS library takes. */
+static void check_handshakes(struct report *r, const struct config *c, const struct credentials *k)
+{
+	struct keyring *slot = NULL;
+	const char *why = NULL;
+
+	slot = keyring_new(k, span_str(c->name), NULL, &slot, &why);
+	if (slot)
+		say(r, FINE, "certificates", NULL, "%s: names covered: %u; trust anchors: %u",
+			c->cert_dir, credentials_names(k), credentials_anchors(k));
+	else
+		say(r, WRONG, "certificates", "docs/tls.md has what belongs there", "%s: %s",
+			c->cert_dir, why);
+	keyring_free(slot);
+}
+
 static void check_certificates(struct report *r, const struct config *c)
 {
 	char why[512];
-	struct credentials *k = credentials_load(c, false, why);
+	struct credentials *k = credentials_load(c, say_certificate, r, why);
 
 	if (k)
-		say(r, FINE, "certificates", NULL, "%s: names covered: %u; trust anchors: %u",
-			c->cert_dir, credentials_names(k), credentials_anchors(k));
+		check_handshakes(r, c, k);
 	else
 		say(r, WRONG, "certificates", "docs/tls.md has what belongs there", "%s", why);
 	credentials_free(k);
@@ -195,10 +219,11 @@ static void check_tls(struct report *r, const struct config *c)
 
 	if (refused)
 		say(r, WRONG, "TLS", "--cert-dir DIR, or --tls off", "%s", refused);
-	else if (c->tls != TLS_OFF)
-		check_certificates(r, c);
-	else
+	else if (c->tls == TLS_OFF)
 		say(r, NOTE, "TLS", NULL, "off: streams with other servers are in clear text");
+	/* Its files are read whatever --tls says: the policy may, and --listen-tls has no other way. */
+	if (c->cert_dir)
+		check_certificates(r, c);
 }
 
 static void check_weak(struct report *r, const char *file, const char *backend, size_t n)
@@ -237,7 +262,7 @@ static void check_registry(struct report *r, const struct config *c)
 			"%s", why);
 		return;
 	}
-	say(r, FINE, "registry", NULL, "%s: %u backends, %u domains", c->routes,
+	say(r, FINE, "registry", NULL, "%s: backends: %u, domains: %u", c->routes,
 		registry_backends(registry), registry_hosts(registry));
 	if (registry_hosts(registry) == 0)
 		say(r, NOTE, "domains", "DOMAIN BACKEND, one a line; docs/configuration.md",

@@ -60,7 +60,12 @@ void flags_help(const struct flags *all, FILE *out)
 	      "An XMPP server-to-server router: outside it is every hosted domain's server, inside it\n"
 	      "hands stanzas to the backends that have them. A value stands behind its flag or behind\n"
 	      "'='. Bytes and counts take a suffix K, M or G (times 1024). Where a port is left out,\n"
-	      "it is the protocol's own. docs/configuration.md has the formats of the files.\n",
+	      "it is the protocol's own. docs/configuration.md has the formats of the files.\n"
+	      "\n"
+	      "kill -HUP reads registry, policy and certificates again, kill -USR1 writes the counters\n"
+	      "to the log, kill drains and ends. The exit code is 0 when it ended as told, 64 for a\n"
+	      "wrong flag, 69 for an address that cannot be listened on, 71 when the system refused\n"
+	      "something, 78 for a wrong file or for no io_uring; docs/operations.md has the remedies.\n",
 		out);
 	for (size_t i = 0; i < all->n; i++) {
 		if (group_begins(all, i))

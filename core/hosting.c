@@ -20,7 +20,7 @@ static bool hosting_read(struct hosting *h, const struct config *c, char why[512
 	if (!h->policy)
 		return false;
 	if (c->cert_dir)
-		h->credentials = credentials_load(c, true, why);
+		h->credentials = credentials_load(c, certs_log, NULL, why);
 	return !c->cert_dir || h->credentials;
 }
 

@@ -7,7 +7,6 @@
 #include "core/base/mem.h"
 #include "core/base/place.h"
 #include "core/lines.h"
-#include "net/certs.h"
 #include "net/certs_cache.h"
 #include "net/tls.h"
 #include "xml/writer.h"
@@ -24,12 +23,6 @@ struct keyring {
 };
 
 /* -- files -- */
-
-static void say_nothing(void *ctx, const struct certs_report *r)
-{
-	(void)ctx;
-	(void)r;
-}
 
 /* An absent path is an empty file. */
 static bool pem_open(struct lines *l, const char *path, char why[512])
@@ -57,7 +50,9 @@ static struct tls_trust *trust_load(const struct config *c, char why[512])
 				c->ca_file ? c->ca_file : "the system's trust anchors",
 				c->crl_file ? " with " : "", c->crl_file ? c->crl_file : "", fault);
 		else if (skipped)
-			LOG(LOG_WARN, "anchors-skipped", "trust anchors that cannot be used",
+			/* The system's list always has some that are over; its owner is not here. */
+			LOG(c->ca_file ? LOG_WARN : LOG_INFO, "anchors-skipped",
+				"trust anchors that cannot be used",
 				LF_STR("file", c->ca_file ? c->ca_file : "the system's"),
 				LF_INT("number", skipped));
 	}
@@ -66,15 +61,15 @@ static struct tls_trust *trust_load(const struct config *c, char why[512])
 	return trust;
 }
 
-struct credentials *credentials_load(const struct config *c, bool speak, char why[512])
+struct credentials *credentials_load(const struct config *c, certs_report_fn *report, void *ctx,
+	char why[512])
 {
 	struct tls_trust *trust = trust_load(c, why);
 	struct certs *certs = NULL;
 	struct credentials *k;
 
 	if (trust)
-		certs = certs_load(c->cert_dir, clock_unix(), speak ? certs_log : say_nothing, NULL,
-			why);
+		certs = certs_load(c->cert_dir, clock_unix(), report, ctx, why);
 	if (!certs) {
 		tls_trust_unref(trust);
 		return NULL;
@@ -138,7 +133,8 @@ struct keyring *keyring_new(const struct credentials *c, struct span name,
 	if (opts.cert)
 		k->accepting = tls_setup_new(&opts, why);
 	else
-		*why = "no certificate of --cert-dir can be used";
+		*why = certs_counts(c->certs).files ? "no certificate of --cert-dir can be used"
+						    : "no file of --cert-dir ends in .pem";
 	opts = (struct tls_setup_opts){ .role = TLS_OPENING,
 		.trust = c->trust,
 		.sessions = LIMIT_TLS_SESSIONS };

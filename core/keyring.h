@@ -11,6 +11,7 @@
 
 #include "core/config.h"
 #include "core/stats.h"
+#include "net/certs.h"
 
 struct credentials;
 struct keyring;
@@ -19,8 +20,10 @@ struct tls;
 struct tls_tickets;
 
 /* NULL with the message in `why`: a file that all depends on cannot be used. A certificate that
- * cannot be is left out, with a word in the log if `speak`. Start-up memory. */
-struct credentials *credentials_load(const struct config *c, bool speak, char why[512]);
+ * cannot be is left out, and `report` told of it, as of those that should not stay as they are.
+ * Start-up memory. */
+struct credentials *credentials_load(const struct config *c, certs_report_fn *report, void *ctx,
+	char why[512]);
 void credentials_free(struct credentials *c);
 unsigned credentials_names(const struct credentials *c); /* that certificates cover */
 unsigned credentials_anchors(const struct credentials *c);
@@ -28,8 +31,8 @@ unsigned credentials_anchors(const struct credentials *c);
 /* Says in the log which certificates end soon; since: when that was last done, INT64_MIN: never. */
 void credentials_expiring(const struct credentials *c, int64_t since, int64_t now);
 
-/* name: the router's own, whose certificate, or else any, is for peers that name nobody. *slot is where the worker has its current keyring; it outlives all connections, as the tickets do.
- * NULL and *why (static text) when the TLS library refuses. */
+/* name: the router's own, whose certificate, or else any, is for peers that name nobody. *slot is where the worker has its current keyring; it outlives all connections, as the tickets do
+ * (NULL: no session is resumed). NULL and *why (static text) when no certificate can be used or the TLS library refuses. */
 struct keyring *keyring_new(const struct credentials *c, struct span name,
 	struct tls_tickets *tickets, struct keyring **slot, const char **why);
 void keyring_free(struct keyring *k); /* NULL is allowed */

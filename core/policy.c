@@ -107,7 +107,7 @@ static bool rules_read(struct lines *l, const struct config *c, struct rules *r,
 {
 	*r = (struct rules){ .has_tls = false };
 	if (rest.n == 0)
-		lines_fail(l, l->line, "no rule: " RULES);
+		lines_fail(l, l->line, "a rule is missing: " RULES);
 	while (rest.n) {
 		if (!rule_read(l, c, r, lines_word(&rest)))
 			return false;

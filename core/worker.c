@@ -329,8 +329,11 @@ static bool worker_listen(struct worker *w, const struct addr *at, unsigned n, l
 		l = listener_open(w->listeners, here, fn, w, &err);
 		addr_format(here, text);
 		if (!l) {
-			fprintf(stderr, "sluice: cannot listen on %s (%s): %s\n", text, flag,
-				strerror(-err));
+			fprintf(stderr, "sluice: cannot listen on %s (%s): %s%s\n", text, flag,
+				strerror(-err),
+				err == -EMFILE ? ": raise the limit of open files (ulimit -Hn, "
+						 "systemd: LimitNOFILE=)"
+					       : "");
 			w->exit_code = EX_UNAVAILABLE;
 			return false;
 		}
@@ -370,7 +373,10 @@ static bool worker_open(struct worker *w)
 		sizeof(*w->bound));
 	w->conns = conns_new(w->ring, w->wheel, &conns, &err);
 	if (!w->conns) {
-		fprintf(stderr, "sluice: cannot set up receive buffers: %s\n", strerror(-err));
+		fprintf(stderr,
+			"sluice: cannot set up receive buffers: %s: raise the limits of memory and of "
+			"locked memory (ulimit -l, systemd: LimitMEMLOCK=)\n",
+			strerror(-err));
 		w->exit_code = EX_OSERR;
 		return false;
 	}
@@ -532,10 +538,14 @@ void worker_init(struct worker *w, struct crew *crew, unsigned number, struct ho
 
 bool worker_start(struct worker *w, int *exit_code)
 {
+	int err = pthread_create(&w->thread, NULL, worker_main, w);
 	enum worker_start how;
 
-	if (pthread_create(&w->thread, NULL, worker_main, w) != 0) {
-		fprintf(stderr, "sluice: cannot start a thread: %s\n", strerror(errno));
+	if (err) {
+		fprintf(stderr,
+			"sluice: cannot start a thread: %s: raise the limits of threads (ulimit -u, "
+			"systemd: TasksMax=) and memory, or lower --workers\n",
+			strerror(err));
 		*exit_code = EX_OSERR;
 		return false;
 	}

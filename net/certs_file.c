@@ -31,8 +31,13 @@ static struct certs_fault open_fault(int err)
 	case ENOENT:
 		return CERTS_FAULT("the file is gone, or a symbolic link that leads nowhere",
 			"make it anew");
+	case EMFILE:
+	case ENFILE:
+		/* These texts are the C library's, and constant. */
+		return PASSING(strerrordesc_np(err),
+			"raise the limit of open files (ulimit -Hn, systemd: LimitNOFILE=; of the "
+			"whole machine: sysctl fs.file-max)");
 	default:
-		/* No descriptor left, say. The text is the C library's, and constant. */
 		return PASSING(strerrordesc_np(err), "see errno(3) and what the file system says");
 	}
 }

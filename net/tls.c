@@ -82,6 +82,8 @@ int tls_on_recv(WOLFSSL *ssl, char *p, int n, void *ctx)
 		t->io->in = span_skip(t->io->in, got);
 	}
 	t->step -= t->step == SIZE_MAX ? 0 : got;
+	if (t->state == TLS_HANDSHAKE && got == sizeof(t->header))
+		memcpy(t->header, p, sizeof(t->header));
 	return got ? (int)got : WOLFSSL_CBIO_ERR_WANT_READ;
 }
 
@@ -139,6 +141,33 @@ static enum tls_next closed(struct tls *t)
 	return TLS_OVER;
 }
 
+/*
+ * In TLS 1.3 a peer that refuses our certificate may say so before it encrypts anything itself:
+ * OpenSSL does. The library takes such a record for a fault after its first five bytes; what the
+ * peer had to say is behind them. It is for the log alone: nothing rests on words that anybody could
+ * have put there. NULL: it is something else.
+ */
+static const char *refused_in_the_clear(const struct tls *t)
+{
+	static const char alert[] = "\x15\x03\x03\0\2";
+	struct span left = bytes_any(&t->keep)
+		? span_of(t->keep.p + t->keep.start, t->keep.end - t->keep.start)
+		: t->io->in;
+
+	_Static_assert(sizeof(alert) == sizeof(t->header) + 1, "a record's header");
+	if (t->state != TLS_HANDSHAKE || memcmp(t->header, alert, sizeof(t->header)) != 0 ||
+		left.n < 2 || left.p[0] != alert_fatal)
+		return NULL;
+	return tls_alert_words((unsigned char)left.p[1]);
+}
+
+static const char *failed_why(const struct tls *t, int error)
+{
+	const char *refused = refused_in_the_clear(t);
+
+	return t->no_memory ? "no memory" : refused ? refused : tls_error_words(t->ssl, error);
+}
+
 /* The library said no, with that return value. */
 static enum tls_next stopped(struct tls *t, int r)
 {
@@ -153,7 +182,7 @@ static enum tls_next stopped(struct tls *t, int r)
 	if (error == WOLFSSL_ERROR_ZERO_RETURN)
 		fail(t, "the peer closed in the middle of the handshake");
 	else
-		fail(t, t->no_memory ? "no memory" : tls_error_words(t->ssl, error));
+		fail(t, failed_why(t, error));
 	return TLS_OVER;
 }
 

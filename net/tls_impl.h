@@ -50,6 +50,7 @@ struct tls {
 	struct tls_io *io; /* of the call that is running */
 	size_t step; /* bytes of input that it may still take; SIZE_MAX: no bound */
 	size_t handshake; /* bytes of input that the handshake took */
+	char header[5]; /* of the record that it took last */
 	struct tls_bytes keep, waiting; /* input; output */
 	bool no_memory; /* in a callback of the library's */
 
@@ -83,7 +84,8 @@ void tls_bytes_free(struct tls_bytes *b);
 bool tls_cert_use(const struct tls_cert *c, WOLFSSL *ssl);
 bool tls_cert_use_ctx(const struct tls_cert *c, WOLFSSL_CTX *ctx);
 
-/* net/tls_why.c: what went wrong, for an error of the library's. */
+/* net/tls_why.c: what went wrong, for an error of the library's; and for an alert of the peer's. */
 const char *tls_error_words(WOLFSSL *ssl, int error);
+const char *tls_alert_words(int code);
 
 #endif

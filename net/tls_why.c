@@ -2,7 +2,7 @@
 #include "net/tls_impl.h"
 
 /* RFC 8446 section 6.2 and the older ones that are still met. */
-static const char *alert_words(int code)
+const char *tls_alert_words(int code)
 {
 	static const char *const words[] = {
 		[10] = "the peer refused: unexpected message",
@@ -44,7 +44,7 @@ const char *tls_error_words(WOLFSSL *ssl, int error)
 	case FATAL_ERROR:
 		if (wolfSSL_get_alert_history(ssl, &alerts) == WOLFSSL_SUCCESS &&
 			alerts.last_rx.level == alert_fatal)
-			return alert_words(alerts.last_rx.code);
+			return tls_alert_words(alerts.last_rx.code);
 		return "the handshake failed";
 	default:
 		return wolfSSL_ERR_reason_error_string((unsigned long)error);

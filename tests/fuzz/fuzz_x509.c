@@ -6,7 +6,7 @@
  * extensions (odd) or as the names of subjectAltName (even), so that lengths
  * around it do not keep the fuzzer from getting there. Seeds: tests/zoo/zoo.py.
  *
- *   build/fuzz/fuzz/fuzz_x509 -dict=tests/fuzz/fuzz_x509.dict CORPUS ZOO
+ *   build/fuzz/fuzz/fuzz_x509 -dict=tests/fuzz/x509.dict CORPUS ZOO
  */
 #include <stdlib.h>
 

@@ -23,6 +23,8 @@ TOO_LONG = b"x" * 4097 + b"\n"
 NO_RULE = "block, tls=required|optional|off, require-strong or pin-auth=off|warn|enforce"
 NO_TLS = ("TLS needs certificates: name their directory with --cert-dir, or say --tls off, and "
           "streams are in clear text")
+NO_PROOF = ("needs TLS, and without --cert-dir there is none: name the directory of the "
+            "certificates, or leave this flag out")
 DENIED = "Permission denied: the user that sluice runs as must be able to read it"
 
 # What stands in the file, and what is said behind its path.
@@ -62,7 +64,7 @@ POLICIES = {
     "unknown word": (b"pear a.test block\n",
                      ":1: 'pear': a line begins with peer, host or default"),
     "unknown rule": (b"peer a.test blocked\n", ":1: 'blocked' is no rule: " + NO_RULE),
-    "missing field": (b"peer a.test\n", ":1: no rule: " + NO_RULE),
+    "missing field": (b"peer a.test\n", ":1: a rule is missing: " + NO_RULE),
     "bad domain": (b"\nhost a..b block\n", ":2: 'a..b' is no domain; host DOMAIN RULE..."),
     "duplicate": (b"peer a.test block\npeer A.test require-strong\n",
                   ":2: peer a.test stands on line 1 already"),
@@ -162,17 +164,19 @@ def flags(folder, listen="127.0.0.1:0"):
     (["--policy"], "--policy: needs a value: a path"),
     (["--policy", "--check"], "--policy: needs a value: a path"),
     (["--check=yes"], "--check 'yes': takes no value"),
-    (["--max-conns", "many"], "--max-conns 'many': allowed: 1 to 1M"),
-    (["--max-conns", "0"], "--max-conns '0': allowed: 1 to 1M"),
-    (["--max-stanza", "1MB"], "--max-stanza '1MB': allowed: 10000 to 64M"),
-    (["--drain-ms", "10s"], "--drain-ms '10s': allowed: 0 to 600000"),
-    (["--drain-ms=-1"], "--drain-ms '-1': allowed: 0 to 600000"),
-    (["--workers", "33"], "--workers '33': allowed: 0 to 32"),
+    (["--max-conns", "many"], "--max-conns 'many': allowed: 1 to 1M connections"),
+    (["--max-conns", "0"], "--max-conns '0': allowed: 1 to 1M connections"),
+    (["--max-stanza", "1MB"], "--max-stanza '1MB': allowed: 10000 to 64M bytes"),
+    (["--drain-ms", "10s"], "--drain-ms '10s': allowed: 0 to 600000 milliseconds"),
+    (["--drain-ms=-1"], "--drain-ms '-1': allowed: 0 to 600000 milliseconds"),
+    (["--workers", "33"], "--workers '33': allowed: 0 to 32 threads"),
     (["--log-level", "all"], "--log-level 'all': allowed: error, warn, info or debug"),
     (["--listen", "localhost:5269"], "--listen 'localhost:5269': allowed: " + ADDRESS),
     (["--listen", "127.0.0.1:65536"], "--listen '127.0.0.1:65536': allowed: " + ADDRESS),
-    (["--max-stanza", "2M"], "--queue-bytes '1M': less than --max-stanza: a stanza of that size "
-                             "could never leave"),
+    (["--max-stanza", "2M"], "--max-stanza '2M': more than --queue-bytes, which is 1M by default: "
+                             "a stanza of that size could never leave; raise both"),
+    (["--max-stanza", "2M", "--queue-bytes", "1M"],
+     "--queue-bytes '1M': less than --max-stanza: a stanza of that size could never leave"),
     (["--queue-bytes", "512M", "--mem-budget", "1M"],
      "--mem-budget '1M': five eighths of a worker's part of it (--workers) are less than "
      "--queue-bytes, one of the queues that they bound"),
@@ -184,7 +188,10 @@ def flags(folder, listen="127.0.0.1:0"):
      "encrypted: use a loopback or private address, or say --backend-public"),
     (["--tls", "required"], "--tls 'required': " + NO_TLS),
     (["--tls", "optional"], "--tls 'optional': " + NO_TLS),
-    (["--listen-tls", "127.0.0.1:0"], "--listen-tls: needs --cert-dir"),
+    (["--listen-tls", "127.0.0.1:0"],
+     "--listen-tls '127.0.0.1:0': needs --cert-dir, the directory of the certificates"),
+    (["--require-strong"], "--require-strong: " + NO_PROOF),
+    (["--out-auth", "secure"], "--out-auth 'secure': " + NO_PROOF),
     (["--config", "/nonexistent"], "--config /nonexistent: No such file or directory"),
     (["--config", "/"], "--config /: Is a directory"),
 ])
@@ -197,7 +204,7 @@ def test_bad_flag(folder, arguments, message):
 @pytest.mark.parametrize("text, message", [
     (b"tls off\nlissen ::1\n", ":2: 'lissen' is no flag; did you mean listen?"),
     (b"drain-ms 1\ndrain-ms 2\n", ":2: drain-ms '2': set on line 1 already"),
-    (b"max-conns lots\n", ":1: max-conns 'lots': allowed: 1 to 1M"),
+    (b"max-conns lots\n", ":1: max-conns 'lots': allowed: 1 to 1M connections"),
     (b"routes # none\n", ":1: routes: needs a value: a path"),
     (b"check\n", ":1: check: may stand on the command line only"),
     (b"name b\xfccher.test\n", ":1: the line is not UTF-8: save the file as UTF-8"),
@@ -231,7 +238,8 @@ NO_CRL = "there is no CRL in PEM form"
 @pytest.mark.parametrize("names, message", [
     (["--cert-dir", "missing"], "{0}/missing: cannot be read: No such file or directory"),
     (["--cert-dir", "outer"], "{0}/outer: cannot be read: Not a directory"),
-    (["--cert-dir", "empty"], "cannot set up TLS: no certificate of --cert-dir can be used"),
+    (["--cert-dir", "empty"], "cannot set up TLS: no file of --cert-dir ends in .pem"),
+    (["--cert-dir", "broken"], "cannot set up TLS: no certificate of --cert-dir can be used"),
     (["--cert-dir", "empty", "--ca-file", "missing"], "{0}/missing: No such file or directory"),
     (["--cert-dir", "empty", "--ca-file", "outer"], "{0}/outer: " + NO_CA),
     (["--cert-dir", "empty", "--ca-file", "ca.pem", "--crl-file", "outer"],
@@ -239,11 +247,35 @@ NO_CRL = "there is no CRL in PEM form"
 ])
 def test_bad_credentials(folder, names, message):
     (folder / "empty").mkdir()
+    (folder / "broken").mkdir()
+    put(folder / "broken" / "a.pem", b"nothing\n")
     Authority(folder)  # ca.pem
     given = [word if word.startswith("--") else folder / word for word in names]
     result = run(*flags(folder), *given)
     assert (result.returncode, said(result)) == (CONFIG, "sluice: " + message.format(folder))
     assert " started: " not in result.stderr
+    result = run("--check", *flags(folder), *given)
+    assert result.returncode == CONFIG, result.stdout
+    cause = message.format(folder).removeprefix("cannot set up TLS: ")
+    assert re.search("^WRONG  certificates .*" + re.escape(cause) + "\n +-> .", result.stdout, re.M)
+
+
+def test_check_tells_of_each_certificate(folder):
+    """More than the log may write at once; one that can be used is enough to run."""
+    authority = Authority(folder)
+    certs = folder / "certs"
+    certs.mkdir()
+    for i in range(30):
+        put(certs / ("broken%02d.pem" % i), b"nothing\n")
+    authority.certificate(certs / "old.pem", ["old.hosted.test"], days=(-60, -5))
+    result = run("--check", *flags(folder), "--cert-dir", certs)
+    assert result.returncode == 0, result.stdout
+    for i in range(30):
+        assert re.search("^note   certificate    broken%02d.pem: there is no private key in it, "
+                         ".*\n +-> append the key" % i, result.stdout, re.M)
+    assert re.search("^note   certificate    old.pem: it is over: peers refuse it\n +-> renew it$",
+                     result.stdout, re.M)
+    assert "ok     certificates   %s: names covered: 1; trust anchors: " % certs in result.stdout
 
 
 # -- files, at start --
@@ -380,7 +412,9 @@ def test_too_few_descriptors_for_the_ring(folder):
 def test_too_few_descriptors_for_the_listeners(folder):
     result = run(*flags(folder), wrapper=descriptors(5))
     assert result.returncode == UNAVAILABLE
-    assert said(result) == "sluice: cannot listen on 127.0.0.1:0 (--listen): Too many open files"
+    assert said(result) == (
+        "sluice: cannot listen on 127.0.0.1:0 (--listen): Too many open files: raise the limit of "
+        "open files (ulimit -Hn, systemd: LimitNOFILE=)")
 
 
 # -- while it runs --

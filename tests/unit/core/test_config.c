@@ -263,6 +263,7 @@ Test(config, help_and_version_win_over_what_is_behind_them)
 	cr_assert_eq(PARSE("--tls", "off", "--help", "--nonsense"), CONFIG_EXIT);
 	cr_expect_str_eq(err_text, "");
 	cr_expect(strstr(out_text, "\n  --max-stanza N\n"));
+	cr_expect(strstr(out_text, "kill -HUP reads registry, policy and certificates again"));
 	cr_expect(strstr(out_text, "Unit: bytes. Default: 256K. Allowed: 10000 to 64M."));
 	cr_expect(strstr(out_text, "\n  --dns ADDR[@PORT]  (repeatable)\n"));
 	cr_expect(strstr(out_text, "--cert-dir"));
@@ -331,31 +332,37 @@ static const struct {
 	{ { "--tls=no" }, "sluice: --tls 'no': allowed: required, optional or off\n" },
 	{ { "--invalid-policy", "XEP-1.1" },
 		"sluice: --invalid-policy 'XEP-1.1': allowed: rfc3920, xep-0.6, xep-1.1 or forbid\n" },
-	{ { "--workers", "33" }, "sluice: --workers '33': allowed: 0 to 32\n" },
-	{ { "--max-stanza", "9999" }, "sluice: --max-stanza '9999': allowed: 10000 to 64M\n" },
-	{ { "--max-stanza", "65M" }, "sluice: --max-stanza '65M': allowed: 10000 to 64M\n" },
-	{ { "--max-stanza", "K" }, "sluice: --max-stanza 'K': allowed: 10000 to 64M\n" },
-	{ { "--max-stanza", "-1" }, "sluice: --max-stanza '-1': allowed: 10000 to 64M\n" },
-	{ { "--max-stanza", "1MB" }, "sluice: --max-stanza '1MB': allowed: 10000 to 64M\n" },
+	{ { "--workers", "33" }, "sluice: --workers '33': allowed: 0 to 32 threads\n" },
+	{ { "--max-stanza", "9999" },
+		"sluice: --max-stanza '9999': allowed: 10000 to 64M bytes\n" },
+	{ { "--max-stanza", "65M" }, "sluice: --max-stanza '65M': allowed: 10000 to 64M bytes\n" },
+	{ { "--max-stanza", "K" }, "sluice: --max-stanza 'K': allowed: 10000 to 64M bytes\n" },
+	{ { "--max-stanza", "-1" }, "sluice: --max-stanza '-1': allowed: 10000 to 64M bytes\n" },
+	{ { "--max-stanza", "1MB" }, "sluice: --max-stanza '1MB': allowed: 10000 to 64M bytes\n" },
 	{ { "--max-stanza", "18014398509481985K" },
-		"sluice: --max-stanza '18014398509481985K': allowed: 10000 to 64M\n" },
-	{ { "--max-conns", "0" }, "sluice: --max-conns '0': allowed: 1 to 1M\n" },
-	{ { "--max-conns", "many" }, "sluice: --max-conns 'many': allowed: 1 to 1M\n" },
-	{ { "--max-conns", "1e3" }, "sluice: --max-conns '1e3': allowed: 1 to 1M\n" },
-	{ { "--max-conns", "64k" }, "sluice: --max-conns '64k': allowed: 1 to 1M\n" },
-	{ { "--max-conns", " 7" }, "sluice: --max-conns ' 7': allowed: 1 to 1M\n" },
-	{ { "--max-conns", "0x10" }, "sluice: --max-conns '0x10': allowed: 1 to 1M\n" },
-	{ { "--max-conns" }, "sluice: --max-conns: needs a value: 1 to 1M\n" },
-	{ { "--max-unauth-per-ip", "+1" }, "sluice: --max-unauth-per-ip '+1': allowed: 1 to 1M\n" },
+		"sluice: --max-stanza '18014398509481985K': allowed: 10000 to 64M bytes\n" },
+	{ { "--max-conns", "0" }, "sluice: --max-conns '0': allowed: 1 to 1M connections\n" },
+	{ { "--max-conns", "many" }, "sluice: --max-conns 'many': allowed: 1 to 1M connections\n" },
+	{ { "--max-conns", "1e3" }, "sluice: --max-conns '1e3': allowed: 1 to 1M connections\n" },
+	{ { "--max-conns", "64k" }, "sluice: --max-conns '64k': allowed: 1 to 1M connections\n" },
+	{ { "--max-conns", " 7" }, "sluice: --max-conns ' 7': allowed: 1 to 1M connections\n" },
+	{ { "--max-conns", "0x10" }, "sluice: --max-conns '0x10': allowed: 1 to 1M connections\n" },
+	{ { "--max-conns" }, "sluice: --max-conns: needs a value: 1 to 1M connections\n" },
+	{ { "--max-unauth-per-ip", "+1" },
+		"sluice: --max-unauth-per-ip '+1': allowed: 1 to 1M streams\n" },
 	{ { "--max-pairs-per-stream", "1000001" },
-		"sluice: --max-pairs-per-stream '1000001': allowed: 1 to 1000000\n" },
-	{ { "--queue-bytes", "63K" }, "sluice: --queue-bytes '63K': allowed: 64K to 1G\n" },
-	{ { "--mem-budget", "1025G" }, "sluice: --mem-budget '1025G': allowed: 1M to 1024G\n" },
+		"sluice: --max-pairs-per-stream '1000001': allowed: 1 to 1000000 pairs\n" },
+	{ { "--queue-bytes", "63K" }, "sluice: --queue-bytes '63K': allowed: 64K to 1G bytes\n" },
+	{ { "--mem-budget", "1025G" },
+		"sluice: --mem-budget '1025G': allowed: 1M to 1024G bytes\n" },
 	{ { "--mem-budget", "99999999999999999999" },
-		"sluice: --mem-budget '99999999999999999999': allowed: 1M to 1024G\n" },
-	{ { "--drain-ms", "10s" }, "sluice: --drain-ms '10s': allowed: 0 to 600000\n" },
-	{ { "--drain-ms", "1.5" }, "sluice: --drain-ms '1.5': allowed: 0 to 600000\n" },
-	{ { "--drain-ms", "600001" }, "sluice: --drain-ms '600001': allowed: 0 to 600000\n" },
+		"sluice: --mem-budget '99999999999999999999': allowed: 1M to 1024G bytes\n" },
+	{ { "--drain-ms", "10s" },
+		"sluice: --drain-ms '10s': allowed: 0 to 600000 milliseconds\n" },
+	{ { "--drain-ms", "1.5" },
+		"sluice: --drain-ms '1.5': allowed: 0 to 600000 milliseconds\n" },
+	{ { "--drain-ms", "600001" },
+		"sluice: --drain-ms '600001': allowed: 0 to 600000 milliseconds\n" },
 	{ { "--log-level", "verbose" },
 		"sluice: --log-level 'verbose': allowed: error, warn, info or debug\n" },
 	{ { "--log-format", "JSON" }, "sluice: --log-format 'JSON': allowed: text or json\n" },
@@ -381,8 +388,11 @@ static const struct {
 		"6000-6063\n" },
 	{ { "extra" }, "sluice: 'extra' is no flag; sluice --help lists them all\n" },
 	{ { "--routes" }, "sluice: --routes: needs a value: a path\n" },
-	{ { "--drain-ms", "5K" }, "sluice: --drain-ms '5K': allowed: 0 to 600000\n" },
+	{ { "--drain-ms", "5K" }, "sluice: --drain-ms '5K': allowed: 0 to 600000 milliseconds\n" },
 	{ { "--max-stanza", "2M" },
+		"sluice: --max-stanza '2M': more than --queue-bytes, which is 1M by default: a stanza "
+		"of that size could never leave; raise both\n" },
+	{ { "--max-stanza=2M", "--queue-bytes=1M" },
 		"sluice: --queue-bytes '1M': less than --max-stanza: a stanza of that size could never "
 		"leave\n" },
 	{ { "--queue-bytes=512M", "--mem-budget", "819M" },
@@ -391,6 +401,16 @@ static const struct {
 	{ { "--workers=4", "--mem-budget", "8191K" },
 		"sluice: --mem-budget '8191K': a worker's part of it (--workers) is less than eight "
 		"times --max-stanza: a stanza that has not yet come whole may take a quarter of it\n" },
+	{ { "--require-strong" },
+		"sluice: --require-strong: needs TLS, and without --cert-dir there is none: name the "
+		"directory of the certificates, or leave this flag out\n" },
+	{ { "--verify-tls=require" },
+		"sluice: --verify-tls 'require': needs TLS, and without --cert-dir there is none: name "
+		"the directory of the certificates, or leave this flag out\n" },
+	{ { "--out-auth", "secure" },
+		"sluice: --out-auth 'secure': needs TLS, and without --cert-dir there is none: name the "
+		"directory of the certificates, or leave this flag out\n" },
+	{ { "--verdict-ttl", "1h" }, "sluice: --verdict-ttl '1h': allowed: 0 to 86400 seconds\n" },
 	{ { "--listen=[::]:5269", "--listen=[::]:5269" },
 		"sluice: two listeners are to have the address [::]:5269 (--listen, --listen-tls, "
 		"--component-listen)\n" },
@@ -421,8 +441,14 @@ Test(config, what_must_be_given)
 		"with --cert-dir, or say --tls off, and streams are in clear text\n");
 	cr_expect_eq(PARSE("--routes", "r", "--tls", "off", "--listen-tls", "[::1]:1"),
 		CONFIG_ERROR);
-	cr_expect_str_eq(err_text, "sluice: --listen-tls: needs --cert-dir\n");
+	cr_expect_str_eq(err_text,
+		"sluice: --listen-tls '[::1]:1': needs --cert-dir, the directory of the "
+		"certificates\n");
 	cr_expect_eq(PARSE("--routes", "r", "--cert-dir", "d"), CONFIG_RUN);
+	config_free(&c);
+	cr_expect_eq(PARSE(BASE, "--cert-dir", "d", "--require-strong", "--out-auth", "secure",
+			     "--verify-tls", "require"),
+		CONFIG_RUN, "the policy may ask for TLS where --tls does not");
 	config_free(&c);
 	cr_expect_eq(PARSE("--check"), CONFIG_RUN, "diag_check() reports both");
 	cr_expect(c.check && !c.routes && c.tls == TLS_REQUIRED);
@@ -519,7 +545,7 @@ static const struct {
 	{ "--listen [::1]:1\n", ":1: '--listen' is no flag; did you mean listen?\n" },
 	{ "listen=[::1]:1\n", ":1: 'listen=[::1]:1' is no flag; did you mean listen?\n" },
 	{ "foo\n", ":1: 'foo' is no flag; sluice --help lists them all\n" },
-	{ "# x\nmax-stanza 5\n", ":2: max-stanza '5': allowed: 10000 to 64M\n" },
+	{ "# x\nmax-stanza 5\n", ":2: max-stanza '5': allowed: 10000 to 64M bytes\n" },
 	{ "routes # none\n", ":1: routes: needs a value: a path\n" },
 	{ "drain-ms 1\nname a.test\ndrain-ms 1\n", ":3: drain-ms '1': set on line 1 already\n" },
 	{ "config other\n", ":1: config: may stand on the command line only\n" },

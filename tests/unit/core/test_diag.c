@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -102,7 +103,8 @@ Test(diag_report, all_is_well)
 	snprintf(want, sizeof(want), "ok     XML scanner    %s\n", scan_loops());
 	expect_line(want);
 	expect_line("note   TLS            off: streams with other servers are in clear text\n");
-	snprintf(want, sizeof(want), "ok     registry       %s: 1 backends, 3 domains\n", c.routes);
+	snprintf(want, sizeof(want), "ok     registry       %s: backends: 1, domains: 3\n",
+		c.routes);
 	expect_line(want);
 	snprintf(want, sizeof(want), "ok     policy         %s\n", c.policy);
 	expect_line(want);
@@ -151,6 +153,37 @@ Test(diag_report, bad_files)
 	cr_expect_eq(check(&c), EX_CONFIG);
 	snprintf(want, sizeof(want), "WRONG  secret file    %s: ", c.secret_file);
 	expect_line(want);
+}
+
+/* The folder is read whatever --tls says, at start as here. */
+Test(diag_report, no_usable_certificate)
+{
+	struct config c = config_good();
+	char want[400];
+
+	require_uring();
+	c.cert_dir = (char *)(uintptr_t)scratch_path("certs");
+	cr_expect_eq(check(&c), EX_CONFIG);
+	snprintf(want, sizeof(want),
+		"WRONG  certificates   %s: cannot be read: No such file or directory\n"
+		"                      -> docs/tls.md has what belongs there\n",
+		c.cert_dir);
+	expect_line(want);
+	cr_assert_eq(mkdir(c.cert_dir, 0700), 0);
+	cr_expect_eq(check(&c), EX_CONFIG);
+	snprintf(want, sizeof(want),
+		"WRONG  certificates   %s: no file of --cert-dir ends in .pem\n", c.cert_dir);
+	expect_line(want);
+	(void)scratch_file("certs/a.pem", "nothing\n", 0600);
+	cr_expect_eq(check(&c), EX_CONFIG);
+	expect_line(
+		"note   certificate    a.pem: there is no private key in it, nor a file with the "
+		"same name and the ending .key beside it\n"
+		"                      -> append the key to the file, or write it into such a file\n");
+	snprintf(want, sizeof(want),
+		"WRONG  certificates   %s: no certificate of --cert-dir can be used\n", c.cert_dir);
+	expect_line(want);
+	expect_line("sluice would not run: 1 wrong\n");
 }
 
 /* Each alone makes the difference. */

@@ -165,10 +165,10 @@ static const struct {
 	{ "host a..b block\n", ":1: 'a..b' is no domain; host DOMAIN RULE..." },
 	{ "peer * block\n", ":1: '*' is no domain; peer DOMAIN RULE..." },
 	{ "peer a.test\n",
-		":1: no rule: block, tls=required|optional|off, "
+		":1: a rule is missing: block, tls=required|optional|off, "
 		"require-strong or pin-auth=off|warn|enforce" },
 	{ "default # nothing\n",
-		":1: no rule: block, tls=required|optional|off, "
+		":1: a rule is missing: block, tls=required|optional|off, "
 		"require-strong or pin-auth=off|warn|enforce" },
 	{ "peer a.test blocked\n",
 		":1: 'blocked' is no rule: block, tls=required|optional|off, "
@@ -206,7 +206,7 @@ static const struct {
 		":1: the line is not UTF-8: save the file as UTF-8" },
 	{ "peer a.test block\x1b\n", ":1: the line holds a control character (0x1b)" },
 	{ "peer a.test block\npeer b.tes",
-		":2: no rule: block, tls=required|optional|off, "
+		":2: a rule is missing: block, tls=required|optional|off, "
 		"require-strong or pin-auth=off|warn|enforce" },
 	{ "host *.a.test block\nhost *.A.test block\n",
 		":2: host *.a.test stands on line 1 already" },

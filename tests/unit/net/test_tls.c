@@ -407,6 +407,44 @@ Test(tls, a_changed_record_fails_with_an_alert)
 	tls_world_free(&w);
 }
 
+/* As OpenSSL says in TLS 1.3 that it does not take our certificate: it has no keys of its own yet. */
+Test(tls, a_refusal_in_the_clear_is_told)
+{
+	static const struct {
+		struct span in;
+		const char *why;
+	} rows[] = {
+		{ SPAN_LIT("\x15\x03\x03\0\2\2\x30"), "the peer refused: unknown CA" },
+		{ SPAN_LIT("\x15\x03\x03\0\2\2\x2d"), "the peer refused: certificate expired" },
+		{ SPAN_LIT("\x15\x03\x03\0\2\2\xff"), "the peer refused with an alert" },
+		/* No alert, one that is a warning, one that has not come whole. */
+		{ SPAN_LIT("\x16\x03\x03\0\2\2\x30"), NULL },
+		{ SPAN_LIT("\x15\x03\x03\0\2\1\x30"), NULL },
+		{ SPAN_LIT("\x15\x03\x03\0\2\2"), NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char out[1000];
+		struct tls_io io = { rows[i].in, out, 0, sizeof(out) };
+		struct tls_world w;
+
+		tls_world_make(&w);
+		side_step(&w.p, &w.p.o);
+		do
+			side_step(&w.p, &w.p.a);
+		while (w.p.a.next != TLS_NEED_INPUT);
+		cr_assert_eq(tls_state(w.p.a.tls), TLS_HANDSHAKE);
+		cr_assert_eq(tls_handshake(w.p.a.tls, &io), TLS_OVER, "row %zu", i);
+		cr_assert_eq(tls_state(w.p.a.tls), TLS_FAILED);
+		if (rows[i].why)
+			cr_expect_str_eq(tls_why(w.p.a.tls), rows[i].why);
+		else
+			cr_expect_null(strstr(tls_why(w.p.a.tls), "the peer refused"),
+				"row %zu: %s", i, tls_why(w.p.a.tls));
+		tls_world_free(&w);
+	}
+}
+
 Test(tls, a_record_that_is_too_long)
 {
 	struct tls_world w;
