@@ -284,19 +284,14 @@ void authcalls_link(struct authcalls *cs, const struct post_link *post)
 }
 
 bool authcalls_answer(struct authcalls *cs, uint64_t call, struct span from, struct span to,
-	struct span id, enum verify_answer answer)
+	struct span id, enum answer answer)
 {
-	static const char *const type[] = {
-		[ANSWER_VALID] = "valid",
-		[ANSWER_INVALID] = "invalid",
-		[ANSWER_ERROR] = "error",
-	};
 	struct worker *w = cs->w;
 	const struct call *c = call_find(cs, call);
 
 	if (!c || verifier_answer(w->verifier, c->link, from, to, id, answer, w->now))
 		return true;
-	claims_stray(w, &verify_link_place(c->link)->addr, from, to, type[answer]);
+	claims_stray(w, &verify_link_place(c->link)->addr, from, to, answer_type(answer));
 	return false;
 }
 

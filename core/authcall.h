@@ -33,7 +33,7 @@ void authcalls_resolved(void *ctx, uint64_t cookie, const struct resolve_answer 
 void authcalls_link(struct authcalls *cs, const struct post_link *post);
 /* An answer came over the stream. False: it answers no question of this call; the log was told. */
 bool authcalls_answer(struct authcalls *cs, uint64_t call, struct span from, struct span to,
-	struct span id, enum verify_answer answer);
+	struct span id, enum answer answer);
 
 /* A record of POST_RESOLVE, POST_RESOLVED, POST_LINK or POST_ANSWER. */
 void authcalls_record(struct authcalls *cs, unsigned from, enum post kind, const char *p, size_t n);

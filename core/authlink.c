@@ -241,19 +241,6 @@ static void authlink_error(struct authlink *a, const struct element *e)
 	stream_end(&a->s, "the peer sent a stream error");
 }
 
-static bool answer_type(struct span type, enum verify_answer *out)
-{
-	if (span_is(type, "valid"))
-		*out = ANSWER_VALID;
-	else if (span_is(type, "invalid"))
-		*out = ANSWER_INVALID;
-	else if (span_is(type, "error"))
-		*out = ANSWER_ERROR;
-	else
-		return false;
-	return true;
-}
-
 /* The one of the worker that made the stream id, if it is on this very stream: only there may the
  * answer count (CVE-2012-3525). */
 static const struct caller *answer_caller(const struct authlink *a, struct span id)
@@ -273,7 +260,7 @@ static const struct caller *answer_caller(const struct authlink *a, struct span 
 }
 
 static void answer_forward(const struct caller *c, struct span from, struct span to, struct span id,
-	enum verify_answer answer)
+	enum answer answer)
 {
 	struct post_answer *post = mesh_write(c->a->s.w->port, c->worker, POST_ANSWER,
 		sizeof(*post) + from.n + to.n + id.n);
@@ -301,10 +288,10 @@ static void authlink_answer(struct authlink *a, const struct element *e)
 	const struct caller *c = answer_caller(a, id);
 	struct worker *w = a->s.w;
 	struct domain from, to;
-	enum verify_answer answer;
+	enum answer answer;
 
 	if (!c || !element_is(e, NS_DIALBACK, "verify") ||
-		!answer_type(element_attr(e, "type"), &answer) ||
+		!answer_parse(element_attr(e, "type"), &answer) ||
 		!domain_parse(element_attr(e, "from"), &from) ||
 		!domain_parse(element_attr(e, "to"), &to)) {
 		claims_ignored(&a->s, e, "answers no question that was asked on this stream");

@@ -40,7 +40,7 @@ struct post_link { /* POST_LINK */
 
 struct post_answer { /* POST_ANSWER */
 	uint64_t call;
-	enum verify_answer answer;
+	enum answer answer;
 	uint16_t from_n, to_n, id_n;
 	char text[];
 };

@@ -5,6 +5,7 @@
 #include "core/negotiate.h"
 #include "core/outward.h"
 #include "core/worker.h"
+#include "dialback/answer.h"
 #include "dialback/receive.h"
 
 #define NS_STANZA_ERRORS "urn:ietf:params:xml:ns:xmpp-stanzas"
@@ -583,6 +584,7 @@ void claims_now(struct inbound *in, struct span element)
 	const struct frame f = { .p = element.p, .len = (uint32_t)element.n };
 	const struct element *e = stream_element(&in->s, &f);
 	struct request rq;
+	enum answer answer;
 	struct span type;
 	bool result, verify;
 
@@ -597,7 +599,7 @@ void claims_now(struct inbound *in, struct span element)
 	type = element_attr(e, "type");
 	if (type.p) {
 		claims_ignore(in, e,
-			span_is(type, "valid") || span_is(type, "invalid") || span_is(type, "error")
+			answer_parse(type, &answer)
 				? "an answer on a stream on which we asked nothing"
 				: "a type that dialback does not have");
 		return;

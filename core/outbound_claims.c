@@ -52,43 +52,30 @@ static enum db_condition answer_condition(const struct element *e)
 	const struct element *error = element_child(e, NULL, "error");
 
 	for (const struct element *c = error ? error->child : NULL; c; c = c->next) {
-		if (!span_is(c->ns, NS_STANZA_ERRORS) && !span_is(c->ns, NS_DIALBACK))
-			continue;
-		for (enum db_condition i = 0; i < DB_CONDITION_COUNT; i++)
-			if (span_is(c->name, db_condition_name(i)))
-				return i;
+		enum db_condition known = db_condition_parse(c->name);
+
+		if ((span_is(c->ns, NS_STANZA_ERRORS) || span_is(c->ns, NS_DIALBACK)) &&
+			known != DB_CONDITION_COUNT)
+			return known;
 	}
 	return DB_CONDITION_COUNT;
-}
-
-static bool answer_type(struct span type, enum out_answer *out)
-{
-	if (span_is(type, "valid"))
-		*out = OUT_ANSWER_VALID;
-	else if (span_is(type, "invalid"))
-		*out = OUT_ANSWER_INVALID;
-	else if (span_is(type, "error"))
-		*out = OUT_ANSWER_ERROR;
-	else
-		return false;
-	return true;
 }
 
 /* Is it one, to something that was claimed here? Then the initiator knows. */
 static bool answer_counts(struct outbound *o, const struct element *e)
 {
-	enum out_answer answer;
+	enum answer answer;
 	struct domain from, to;
 
 	if (o->phase != OUTBOUND_UP || !element_is(e, NS_DIALBACK, "result") ||
-		!answer_type(element_attr(e, "type"), &answer) ||
+		!answer_parse(element_attr(e, "type"), &answer) ||
 		!domain_parse(element_attr(e, "from"), &from) ||
 		!domain_parse(element_attr(e, "to"), &to))
 		return false;
 	if (!initiator_answer(o->w->initiator, o->link, domain_span(&from), domain_span(&to),
 		    answer, answer_condition(e), o->w->now))
 		return false;
-	o->answered |= answer == OUT_ANSWER_VALID;
+	o->answered |= answer == ANSWER_VALID;
 	return true;
 }
 

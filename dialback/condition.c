@@ -26,6 +26,15 @@ const char *db_condition_name(enum db_condition c)
 	return conditions[c].name;
 }
 
+enum db_condition db_condition_parse(struct span name)
+{
+	enum db_condition c = 0;
+
+	while (c < DB_CONDITION_COUNT && !span_is(name, conditions[c].name))
+		c++;
+	return c;
+}
+
 const char *db_condition_type(enum db_condition c)
 {
 	BUG_ON((unsigned)c >= DB_CONDITION_COUNT);

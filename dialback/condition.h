@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The error conditions that a dialback answer can carry (XEP-0220 section 2.5)
- * and the error type that goes with each (protocol rule O-27).
+ * and the error type that goes with each (protocol rule O-27). Constants only:
+ * any thread.
  */
 #ifndef SLUICE_DIALBACK_CONDITION_H
 #define SLUICE_DIALBACK_CONDITION_H
 
-#include "core/base/base.h"
+#include "core/base/span.h"
 
 enum db_condition {
 	DB_BAD_REQUEST,
@@ -27,6 +28,8 @@ enum db_condition {
 };
 
 const char *db_condition_name(enum db_condition c); /* element name: "item-not-found" */
+/* DB_CONDITION_COUNT: none of this name. */
+enum db_condition db_condition_parse(struct span name);
 const char *db_condition_type(enum db_condition c); /* "cancel", "auth", "wait" or "modify" */
 
 #endif

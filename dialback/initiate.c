@@ -249,18 +249,17 @@ static void out_pair_invalid(struct initiator *i, struct out_pair *p)
 	out_link_after_invalid(i, l);
 }
 
-static bool out_pair_awaits(const struct out_pair *p, const struct out_link *l,
-	enum out_answer answer)
+static bool out_pair_awaits(const struct out_pair *p, const struct out_link *l, enum answer answer)
 {
 	if (!p || !p->seat || p->seat->l != l)
 		return false;
 	return p->state == OUT_PAIR_REQUESTED ||
-		(p->state == OUT_PAIR_VALID && answer != OUT_ANSWER_VALID) ||
-		(p->late && answer == OUT_ANSWER_VALID);
+		(p->state == OUT_PAIR_VALID && answer != ANSWER_VALID) ||
+		(p->late && answer == ANSWER_VALID);
 }
 
 static void out_link_learn(struct initiator *i, struct out_link *l, const struct out_pair *p,
-	enum out_answer answer)
+	enum answer answer)
 {
 	struct peer *peer = p->shares ? peer_find(i, out_link_place(l)) : NULL;
 
@@ -271,7 +270,7 @@ static void out_link_learn(struct initiator *i, struct out_link *l, const struct
 	if (p->state == OUT_PAIR_REQUESTED && i->now - p->asked_at < l->rtt)
 		l->rtt = i->now - p->asked_at;
 	/* Never less than at first: one claim without an answer must not hold up all others. */
-	if (answer == OUT_ANSWER_VALID)
+	if (answer == ANSWER_VALID)
 		l->window += l->window < LIMIT_OUT_WINDOW_MAX;
 	else if (l->window > LIMIT_OUT_WINDOW_MIN)
 		l->window = l->window / 2 > LIMIT_OUT_WINDOW_MIN ? l->window / 2
@@ -279,7 +278,7 @@ static void out_link_learn(struct initiator *i, struct out_link *l, const struct
 }
 
 bool initiator_answer(struct initiator *i, struct out_link *l, struct span from, struct span to,
-	enum out_answer answer, enum db_condition condition, uint64_t now)
+	enum answer answer, enum db_condition condition, uint64_t now)
 {
 	struct out_pair *p = out_pair_find(i, to, from);
 
@@ -290,16 +289,16 @@ bool initiator_answer(struct initiator *i, struct out_link *l, struct span from,
 	}
 	out_link_learn(i, l, p, answer);
 	/* Whoever has called two of them invalid may still be about to close. */
-	if (answer != OUT_ANSWER_INVALID)
+	if (answer != ANSWER_INVALID)
 		out_link_calm(i, l);
 	switch (answer) {
-	case OUT_ANSWER_VALID:
+	case ANSWER_VALID:
 		out_pair_valid(i, p);
 		break;
-	case OUT_ANSWER_ERROR:
+	case ANSWER_ERROR:
 		out_pair_refused(i, p, condition);
 		break;
-	case OUT_ANSWER_INVALID:
+	case ANSWER_INVALID:
 		out_pair_invalid(i, p);
 		return true;
 	}

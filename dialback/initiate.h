@@ -39,6 +39,7 @@
 #include "core/base/limits.h"
 #include "core/base/place.h"
 #include "core/base/span.h"
+#include "dialback/answer.h"
 #include "dialback/condition.h"
 
 #define OUT_PAD 64 /* bytes that can be read behind a stanza that is sent or given back */
@@ -228,15 +229,13 @@ enum out_loss {
 void initiator_link_down(struct initiator *i, struct out_link *l, enum out_loss how,
 	const char *condition, uint64_t now);
 
-enum out_answer { OUT_ANSWER_VALID, OUT_ANSWER_INVALID, OUT_ANSWER_ERROR };
-
 /*
  * A typed db:result: from is the remote domain, to the hosted one, as they stand in it, canonical.
- * condition: of an error; static. False: it answers nothing that was claimed on this stream, and
- * has changed nothing (rule 2.11).
+ * condition: of an error; DB_CONDITION_COUNT: none that we know. False: it answers nothing that was
+ * claimed on this stream, and has changed nothing (rule 2.11).
  */
 bool initiator_answer(struct initiator *i, struct out_link *l, struct span from, struct span to,
-	enum out_answer answer, enum db_condition condition, uint64_t now);
+	enum answer answer, enum db_condition condition, uint64_t now);
 
 /* What the peer is known by, beyond the end of its streams: EXTERNAL was refused. */
 void initiator_external_refused(struct initiator *i, struct out_link *l, uint64_t now);

@@ -418,7 +418,7 @@ static struct claim *question_find(const struct verifier *v, const struct verify
 }
 
 bool verifier_answer(struct verifier *v, struct verify_link *link, struct span from, struct span to,
-	struct span id, enum verify_answer answer, uint64_t now)
+	struct span id, enum answer answer, uint64_t now)
 {
 	struct claim *c = question_find(v, link, from, to, id);
 

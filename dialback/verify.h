@@ -41,6 +41,7 @@
 #include "core/base/place.h"
 #include "core/base/rand.h"
 #include "core/base/span.h"
+#include "dialback/answer.h"
 
 struct claim;
 struct pair;
@@ -175,14 +176,12 @@ void verifier_link_sent(struct verifier *v, struct verify_link *link, uint32_t n
 void verifier_link_down(struct verifier *v, struct verify_link *link, enum verify_loss loss,
 	uint64_t now);
 
-enum verify_answer { ANSWER_VALID, ANSWER_INVALID, ANSWER_ERROR };
-
 /* from, to: canonical, as in the answer (from: the authority's domain). False: matches no
  * question that was sent on this link; nothing has changed then. True as well for an answer to a
  * question whose claim was cancelled or had run out of time: such an answer is solicited, and
  * ignored. */
 bool verifier_answer(struct verifier *v, struct verify_link *link, struct span from, struct span to,
-	struct span id, enum verify_answer answer, uint64_t now);
+	struct span id, enum answer answer, uint64_t now);
 
 const struct place *verify_link_place(const struct verify_link *link);
 /* Is the stream for one domain only (see above)? Then nobody else may use it. */

@@ -57,12 +57,9 @@ def security():
 @pytest.fixture
 def lab(tmp_path, security):
     """Only the resolver runs; everything is of this test alone."""
-    lab = Lab(tmp_path, security)
-    try:
+    with Lab(tmp_path, security) as lab:
         lab.start_unbound()
         yield lab
-    finally:
-        lab.stop()
 
 
 @pytest.fixture

@@ -183,6 +183,12 @@ class Lab:
         for user in self.users:
             await user.leave()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
     def stop(self):
         for server in reversed(self.servers):
             server.stop()

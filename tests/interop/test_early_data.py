@@ -20,11 +20,8 @@ FLOOD = 1 << 20
 
 @pytest.fixture
 def lab(tmp_path):
-    lab = Siege(tmp_path)
-    try:
+    with Siege(tmp_path) as lab:
         yield lab
-    finally:
-        lab.stop()
 
 
 @pytest.fixture

@@ -6,17 +6,54 @@ import itertools
 import signal
 
 import pytest
+from slixmpp.stanza import Message
 
-from lab import DIALBACK_SECRET, SELF_SIGNED, TRUSTED
+from lab import CLEAR, DIALBACK_SECRET, SELF_SIGNED, TRUSTED
 from traffic import (AWKWARD, TARGETS, assert_each_once_in_order, bodies, comes_from, deliver,
-                     greet, steal, until_counted)
-from xmpp import is_message
+                     deliver_iq, deliver_presence, greet, steal, until_counted)
+from xmpp import is_error, is_message
 
 PARKED = "nobody@empty.hosted.test"
 
 # What concerns keys alone, and what a certificate changes; other modules test in the clear as well.
 by_dialback = pytest.mark.parametrize("security", [SELF_SIGNED])
+with_or_without_tls = pytest.mark.parametrize("security", [CLEAR, SELF_SIGNED, TRUSTED])
 either_way = pytest.mark.parametrize("security", [SELF_SIGNED, TRUSTED])
+
+
+# -- stanzas --
+
+
+@with_or_without_tls
+async def test_messages_arrive_once_in_order_and_unchanged(lab, remote, router):
+    component = await lab.component()
+    alice = await lab.client(remote, remote.domains[0])
+    await deliver(alice, component, TARGETS[0], 50)
+
+
+@with_or_without_tls
+async def test_presence_and_iq_arrive(lab, remote, router):
+    component = await lab.component()
+    alice = await lab.client(remote, remote.domains[0])
+    await deliver_presence(alice, component, TARGETS[0])
+    await deliver_iq(alice, component, TARGETS[0])
+
+
+@with_or_without_tls
+async def test_a_domain_that_nobody_hosts_fails_alone(lab, remote, router):
+    """On a shared stream, too: what was proven before goes on."""
+    component = await lab.component()
+    alice = await lab.client(remote, remote.domains[0])
+    await deliver(alice, component, TARGETS[0], 5, "before")
+    lost = alice.send_text("bob@nope.hosted.test", "nobody is there")
+    errors = await alice.inbox.collect(
+        1, lambda s: isinstance(s, Message) and is_error(s) and s["id"] == lost)
+    assert str(errors[0]["from"]) == "bob@nope.hosted.test"
+    # A second resource, for deliver() looks at all that one sender sent to a target.
+    other = await lab.client(remote, remote.domains[0], "phone")
+    await deliver(other, component, TARGETS[0], 5, "after")
+    assert component.inbox.matching(is_message)[-1]["body"] == "the end"
+    assert len(component.inbox.matching(is_message)) == 12
 
 
 # -- the router as Authoritative Server: initiator.py asks in its place to be verified --

@@ -38,11 +38,8 @@ HONEST_DESCRIPTORS = 6
 
 @pytest.fixture
 def lab(tmp_path):
-    lab = Siege(tmp_path)
-    try:
+    with Siege(tmp_path) as lab:
         yield lab
-    finally:
-        lab.stop()
 
 
 def check_memory(lab, room):

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/base/domain.h"
+#include "seeded.h"
 
 #define BUECHER                                                                                    \
 	"b\xc3\xbc"                                                                                \
@@ -408,15 +409,6 @@ Test(domain, below)
 
 /* -- properties -- */
 
-static uint64_t next(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
 static size_t utf8(char *out, uint32_t c)
 {
 	if (c < 0x80) {
@@ -489,13 +481,13 @@ Test(domain, random_names, .timeout = 120)
 	unsigned ok = 0;
 
 	for (int round = 0; round < 60000; round++) {
-		size_t n = 0, chars = 1 + next(&state) % 12;
+		size_t n = 0, chars = 1 + seeded(&state) % 12;
 		char raw[128];
 
-		if (next(&state) % 4 == 0)
+		if (seeded(&state) % 4 == 0)
 			n = (size_t)sprintf(raw, "xn--");
 		while (chars-- > 0) {
-			uint64_t r = next(&state);
+			uint64_t r = seeded(&state);
 
 			if (r % 8 < 5)
 				raw[n++] = "abcxyz0189kvaABZ"[r >> 8 & 15];
@@ -517,11 +509,11 @@ Test(domain, random_bytes)
 	uint64_t state = 7;
 
 	for (int round = 0; round < 30000; round++) {
-		size_t n = next(&state) % 24;
+		size_t n = seeded(&state) % 24;
 		char *raw = malloc(n ? n : 1);
 
 		for (size_t i = 0; i < n; i++)
-			raw[i] = (char)next(&state);
+			raw[i] = (char)seeded(&state);
 		check_any(span_of(raw, n));
 		free(raw);
 	}

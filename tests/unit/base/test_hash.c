@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/base/hash.h"
+#include "seeded.h"
 
 /*
  * The vectors of the reference implementation: key 00 01 .. 0f, input of n bytes
@@ -143,15 +144,6 @@ static const struct hash128 sip128[64] = {
 	{ 0x4a83502f77d15051, 0x7cbd3f979a063e50 },
 };
 
-static uint64_t next(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
 static const struct hash_key reference_key = { 0x0706050403020100u, 0x0f0e0d0c0b0a0908u };
 
 Test(hash, siphash_reference_vectors)
@@ -245,12 +237,12 @@ Test(hash, fast_avalanche)
 		char in[64];
 
 		for (int round = 0; round < ROUNDS; round++) {
-			uint64_t seed = next(&state), diff;
+			uint64_t seed = seeded(&state), diff;
 			size_t bit;
 
 			for (size_t i = 0; i < n; i++)
-				in[i] = (char)next(&state);
-			bit = next(&state) % (n * 8 + 64);
+				in[i] = (char)seeded(&state);
+			bit = seeded(&state) % (n * 8 + 64);
 			diff = hash_fast(seed, span_of(in, n));
 			if (bit < n * 8)
 				in[bit / 8] ^= (char)(1 << bit % 8);

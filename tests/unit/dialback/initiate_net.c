@@ -251,6 +251,14 @@ static uint32_t on_below(uint32_t bound)
 	return (net.dice >> 8) % bound;
 }
 
+const char *net_name(const char *format, unsigned n)
+{
+	static char text[NET_NAME];
+
+	snprintf(text, sizeof(text), format, n);
+	return text;
+}
+
 void net_begin(void)
 {
 	if (!net.ops.resolve)
@@ -385,6 +393,19 @@ bool net_is_asked(const char *domain)
 	return lookup_open(domain) != NULL;
 }
 
+void net_found_if_asked(const char *domain, const char *places)
+{
+	if (net_is_asked(domain))
+		net_found(domain, places);
+}
+
+void net_stanza_to(const char *from, const char *to, const char *text, const char *places)
+{
+	net_stanza(from, to, text);
+	net_turn(0);
+	net_found(to, places);
+}
+
 static void lookup_answer(const char *domain, enum out_resolution how, const char *places)
 {
 	struct net_lookup *k = lookup_open(domain);
@@ -492,7 +513,7 @@ bool net_requeue(unsigned link, const char *from, const char *to, const char *te
 
 /* -- answers -- */
 
-bool net_answer(unsigned link, const char *from, const char *to, enum out_answer answer,
+bool net_answer(unsigned link, const char *from, const char *to, enum answer answer,
 	enum db_condition condition)
 {
 	struct net_link *k = link_at(link);
@@ -516,17 +537,17 @@ bool net_answer(unsigned link, const char *from, const char *to, enum out_answer
 
 bool net_valid(unsigned link, const char *from, const char *to)
 {
-	return net_answer(link, from, to, OUT_ANSWER_VALID, 0);
+	return net_answer(link, from, to, ANSWER_VALID, 0);
 }
 
 bool net_invalid(unsigned link, const char *from, const char *to)
 {
-	return net_answer(link, from, to, OUT_ANSWER_INVALID, 0);
+	return net_answer(link, from, to, ANSWER_INVALID, 0);
 }
 
 bool net_refuse(unsigned link, const char *from, const char *to, enum db_condition condition)
 {
-	return net_answer(link, from, to, OUT_ANSWER_ERROR, condition);
+	return net_answer(link, from, to, ANSWER_ERROR, condition);
 }
 
 void net_valid_all(void)
@@ -539,7 +560,7 @@ void net_valid_all(void)
 		net.claims[at].open = false;
 		net.links[c.link]->outstanding--;
 		cr_assert(initiator_answer(net.i, net.links[c.link]->l, span_str(c.to),
-			span_str(c.from), OUT_ANSWER_VALID, 0, net.now));
+			span_str(c.from), ANSWER_VALID, 0, net.now));
 		initiator_turn(net.i, net.now);
 	}
 	net_turn(0);
@@ -584,7 +605,7 @@ void net_valid_pair(const char *from, const char *to)
 {
 	cr_assert_eq(net_stanza(from, to, "0"), OUT_KEPT);
 	net_turn(0);
-	net_found(to, "192.0.2.1:5269");
+	net_found(to, PEER);
 	net_up(0);
 	cr_assert(net_valid(0, from, to));
 	cr_assert_str_eq(net_sent(0), "0");

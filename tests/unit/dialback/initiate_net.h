@@ -13,6 +13,16 @@
 #define NET_NAME 40
 #define NET_TEXT 4096
 
+/* The names in the protocol's rows: of ours, of others', and where these are. */
+#define L1 "shop.hosted.test"
+#define L2 "cafe.hosted.test"
+#define L3 "bank.hosted.test"
+#define R1 "rx.peer.test"
+#define R2 "muc.peer.test"
+#define R3 "pub.peer.test"
+#define PEER "192.0.2.1:5269"
+#define OTHER "192.0.2.2:5269"
+
 struct net_lookup {
 	char domain[NET_NAME];
 	uint64_t cookie;
@@ -59,6 +69,9 @@ struct net {
 
 extern struct net net;
 
+/* Of a format like "r%u.test"; valid until the next call. */
+const char *net_name(const char *format, unsigned n);
+
 void net_begin(void);
 void net_end(void); /* also expects that nothing is left */
 
@@ -77,6 +90,9 @@ void net_wait(uint64_t ms);
 void net_found(const char *domain, const char *places);
 void net_not_found(const char *domain, enum out_resolution how);
 bool net_is_asked(const char *domain);
+void net_found_if_asked(const char *domain, const char *places); /* else its names are fresh */
+/* A stanza, for which its target is looked up, and found. */
+void net_stanza_to(const char *from, const char *to, const char *text, const char *places);
 
 void net_connected(unsigned link, unsigned which);
 void net_up(unsigned link); /* with dialback errors */
@@ -88,7 +104,7 @@ void net_slow(unsigned link);
 bool net_requeue(unsigned link, const char *from, const char *to, const char *text);
 
 /* The peer's answer to a pair (hosted, remote), on that stream. */
-bool net_answer(unsigned link, const char *from, const char *to, enum out_answer answer,
+bool net_answer(unsigned link, const char *from, const char *to, enum answer answer,
 	enum db_condition condition);
 bool net_valid(unsigned link, const char *from, const char *to);
 bool net_invalid(unsigned link, const char *from, const char *to);
@@ -102,7 +118,7 @@ const char *net_sent(unsigned link);
 const char *net_returned(void);
 struct initiate_stats net_stats(void);
 
-/* One pair that is VALID on link 0, at 192.0.2.1, with errors; its first stanza was "0". */
+/* One pair that is VALID on link 0, at PEER, with errors; its first stanza was "0". */
 void net_valid_pair(const char *from, const char *to);
 
 #endif

@@ -29,5 +29,19 @@ Test(condition, names_and_types_O_27)
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		cr_expect_str_eq(db_condition_name(table[i].c), table[i].name);
 		cr_expect_str_eq(db_condition_type(table[i].c), table[i].type, "%s", table[i].name);
+		cr_expect_eq(db_condition_parse(span_str(table[i].name)), table[i].c, "%s",
+			table[i].name);
 	}
+}
+
+/* Those of RFC 6120 that no dialback answer has, and what is none. */
+Test(condition, of_other_names_none_is_read)
+{
+	static const char *const others[] = { "undefined-condition", "text", "Forbidden",
+		"forbidden ", "forbidde", "" };
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		cr_expect_eq(db_condition_parse(span_str(others[i])), DB_CONDITION_COUNT, "%s",
+			others[i]);
+	cr_expect_eq(db_condition_parse(SPAN_NONE), DB_CONDITION_COUNT);
 }

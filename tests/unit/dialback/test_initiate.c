@@ -6,12 +6,6 @@
 
 #include "initiate_net.h"
 
-#define L1 "shop.hosted.test"
-#define L2 "cafe.hosted.test"
-#define R1 "rx.peer.test"
-#define R2 "muc.peer.test"
-#define PEER "192.0.2.1:5269"
-
 TestSuite(initiate, .init = net_begin, .fini = net_end, .timeout = 100);
 
 /* T-D1: up to the claim, with three stanzas kept. */
@@ -204,8 +198,7 @@ static void ended(enum out_loss how, const char *condition, const char *expect)
 	cr_expect_str_eq(net_returned(), expect);
 	cr_expect_eq(net_stanza(L2, R1, "a"), OUT_KEPT);
 	net_turn(0);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_found_if_asked(R1, PEER);
 	net_up(1);
 	net_valid(1, L2, R1);
 	cr_expect_str_eq(net_sent(1), "a");
@@ -229,9 +222,7 @@ Test(initiate, d9_on_the_first_stream)
 	cr_expect_str_eq(net_returned(), "1:lost 2:lost 3:lost");
 	cr_expect_eq(net.n_links, 1);
 	net_wait(HOLD_FIRST_MS);
-	net_stanza(L2, R1, "a");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L2, R1, "a", PEER);
 	net_up(1);
 	cr_expect(net_valid(1, L2, R1));
 }
@@ -274,9 +265,7 @@ Test(initiate, d11_too_late_when_it_is_claimed_elsewhere)
 	net_wait(TIMEOUT_DIALBACK_MS + 100);
 	net_down(0, OUT_LOSS_CLOSED, NULL);
 	net_wait(HOLD_TRANSIENT_MS);
-	net_stanza(L2, R1, "2");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L2, R1, "2", PEER);
 	net_up(1);
 	cr_expect_not(net_valid(1, L1, R1), "nothing was asked on this stream");
 }
@@ -370,9 +359,7 @@ Test(initiate, u3_nothing_was_claimed)
 Test(initiate, u4_another_target)
 {
 	claimed();
-	net_stanza(L1, R2, "x");
-	net_turn(0);
-	net_found(R2, "192.0.2.2:5269");
+	net_stanza_to(L1, R2, "x", "192.0.2.2:5269");
 	net_up(1);
 	cr_expect_not(net_valid(1, L1, R1), "claimed on another stream");
 	cr_expect_not(net_invalid(1, L1, R1));
@@ -397,9 +384,8 @@ Test(initiate, unsolicited_while_it_waits_for_the_window)
 	net_wait(10);
 	net.claims[0].open = false;
 	for (unsigned n = 0; n < LIMIT_OUT_WINDOW_MIN; n++) {
-		char from[NET_NAME];
+		const char *from = net_name("l%u.test", n);
 
-		snprintf(from, sizeof(from), "l%u.test", n);
 		net_stanza(from, R1, from);
 	}
 	net_turn(0);
@@ -431,9 +417,7 @@ Test(initiate, expires_while_claimed)
 
 Test(initiate, expires_while_dialling)
 {
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L1, R1, "1", PEER);
 	net_wait(TIMEOUT_DELIVER_MS + 100);
 	cr_expect_str_eq(net_returned(), "1:expired");
 	cr_expect_eq(net_stanza(L1, R1, "2"), OUT_KEPT);
@@ -461,8 +445,7 @@ Test(initiate, unsent_goes_first)
 	cr_expect(net_requeue(0, L2, R1, "b"));
 	cr_expect(net_requeue(0, L1, R1, "2"));
 	net_down(0, OUT_LOSS_CLOSED, NULL);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_found_if_asked(R1, PEER);
 	net_up(1);
 	net_stanza(L1, R1, "4");
 	net_valid(1, L1, R1);
@@ -475,8 +458,7 @@ Test(initiate, unsent_goes_first)
 	cr_expect(net_requeue(1, L1, R1, "4"));
 	net_down(1, OUT_LOSS_CLOSED, NULL);
 	net_wait(5000);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_found_if_asked(R1, PEER);
 	net_up(2);
 	net_valid(2, L1, R1);
 	cr_expect_str_eq(net_sent(2), "4 5");

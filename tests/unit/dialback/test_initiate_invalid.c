@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The initiator when a pair is called invalid (rows T-I12 to T-I17), with each --invalid-received. */
 #include <criterion/criterion.h>
-#include <stdio.h>
 
 #include "initiate_net.h"
-
-#define L1 "shop.hosted.test"
-#define L2 "cafe.hosted.test"
-#define L3 "bank.hosted.test"
-#define R1 "rx.peer.test"
-#define R2 "muc.peer.test"
-#define PEER "192.0.2.1:5269"
 
 TestSuite(initiate_invalid, .fini = net_end, .timeout = 100);
 
@@ -31,8 +23,7 @@ static void given(enum invalid_received policy)
 static void dialled(unsigned link)
 {
 	net_turn(0);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_found_if_asked(R1, PEER);
 	net_up(link);
 }
 
@@ -101,9 +92,7 @@ Test(initiate_invalid, i12_slow_peer)
 {
 	net.opts.invalid_received = RECEIVED_QUARANTINE;
 	net_begin();
-	net_stanza(L2, R1, "0");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L2, R1, "0", PEER);
 	net_up(0);
 	net_stanza(L1, R1, "1");
 	net_wait(1000);
@@ -318,12 +307,12 @@ Test(initiate_invalid, i17_not_forgotten_when_the_target_fails)
 /* Only so many of them at once. */
 Test(initiate_invalid, i17_streams_apart_are_few)
 {
-	char from[NET_NAME];
 	unsigned apart;
 
 	given(RECEIVED_QUARANTINE);
 	for (unsigned n = 0; n < LIMIT_OUT_APART + 3; n++) {
-		snprintf(from, sizeof(from), "l%u.test", n);
+		const char *from = net_name("l%u.test", n);
+
 		net_stanza(from, R1, "y");
 		net_turn(0);
 		net_wait(QUARANTINE_MIN_MS + 100);
@@ -331,10 +320,8 @@ Test(initiate_invalid, i17_streams_apart_are_few)
 	}
 	hold_goes_by();
 	net_returned();
-	for (unsigned n = 0; n < LIMIT_OUT_APART + 3; n++) {
-		snprintf(from, sizeof(from), "l%u.test", n);
-		net_stanza(from, R1, "z");
-	}
+	for (unsigned n = 0; n < LIMIT_OUT_APART + 3; n++)
+		net_stanza(net_name("l%u.test", n), R1, "z");
 	net_turn(0);
 	net_found(R1, PEER);
 	apart = net.n_links - 1;

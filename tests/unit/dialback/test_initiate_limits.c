@@ -5,22 +5,7 @@
 
 #include "initiate_net.h"
 
-#define L1 "shop.hosted.test"
-#define L2 "cafe.hosted.test"
-#define R1 "rx.peer.test"
-#define R2 "muc.peer.test"
-#define PEER "192.0.2.1:5269"
-#define OTHER "192.0.2.2:5269"
-
 TestSuite(initiate_limits, .init = net_begin, .fini = net_end, .timeout = 100);
-
-static const char *name(const char *format, unsigned n)
-{
-	static char text[NET_NAME];
-
-	snprintf(text, sizeof(text), format, n);
-	return text;
-}
 
 static bool not_l1(struct net_link *l, const char *from, const char *to)
 {
@@ -37,7 +22,7 @@ Test(initiate_limits, fair_look_ups)
 	unsigned before;
 
 	for (unsigned n = 0; n < 5000; n++)
-		net_stanza(L1, name("r%u.test", n), "x");
+		net_stanza(L1, net_name("r%u.test", n), "x");
 	net_stanza(L1, R1, "last"); /* behind all of them */
 	net_turn(0);
 	cr_expect_eq(net.open_lookups, LIMIT_OUT_LOOKUPS / 2, "as many as are left to others");
@@ -48,7 +33,7 @@ Test(initiate_limits, fair_look_ups)
 	cr_expect(net_is_asked(R1), "also what the flood has asked for");
 	before = net.n_lookups;
 	for (unsigned n = 0; n < 6; n++)
-		net_not_found(name("r%u.test", n), OUT_NONE);
+		net_not_found(net_name("r%u.test", n), OUT_NONE);
 	cr_expect_eq(net.n_lookups, before + 5, "and again as many as are left");
 }
 
@@ -59,15 +44,15 @@ Test(initiate_limits, look_ups_of_many)
 
 	for (unsigned n = 0; n < LIMIT_OUT_LOOKUPS + 2; n++) {
 		snprintf(from, sizeof(from), "l%u.test", n);
-		net_stanza(from, name("first%u.test", n), "x");
-		net_stanza(from, name("second%u.test", n), "x");
+		net_stanza(from, net_name("first%u.test", n), "x");
+		net_stanza(from, net_name("second%u.test", n), "x");
 	}
 	net_turn(0);
 	cr_expect_eq(net.open_lookups, LIMIT_OUT_LOOKUPS);
 	for (unsigned n = 0; n < 3; n++)
-		net_not_found(name("first%u.test", n), OUT_NONE);
+		net_not_found(net_name("first%u.test", n), OUT_NONE);
 	net_turn(0);
-	cr_expect(net_is_asked(name("first%u.test", LIMIT_OUT_LOOKUPS + 1)));
+	cr_expect(net_is_asked(net_name("first%u.test", LIMIT_OUT_LOOKUPS + 1)));
 	cr_expect(net_is_asked("second0.test"), "whose first turn was first");
 	cr_expect_eq(net.most_lookups, LIMIT_OUT_LOOKUPS);
 }
@@ -77,7 +62,7 @@ Test(initiate_limits, fair_dials)
 {
 	net.each_elsewhere = true;
 	for (unsigned n = 0; n < 2000; n++)
-		net_stanza(L1, name("r%u.test", n), "x");
+		net_stanza(L1, net_name("r%u.test", n), "x");
 	net_turn(0);
 	cr_expect_eq(net.dialling, LIMIT_OUT_OPENING / 2, "as many as are left to others");
 	net_stanza(L2, R2, "1");
@@ -86,7 +71,7 @@ Test(initiate_limits, fair_dials)
 	net_down(0, OUT_LOSS_UNREACHABLE, NULL);
 	net_down(1, OUT_LOSS_UNREACHABLE, NULL);
 	cr_expect_str_eq(net.links[LIMIT_OUT_OPENING / 2 + 1]->to,
-		name("r%u.test", LIMIT_OUT_OPENING / 2));
+		net_name("r%u.test", LIMIT_OUT_OPENING / 2));
 }
 
 /* Nor do its dials delay what another wants of a target, or of a server, that the flood wants, too. */
@@ -96,7 +81,7 @@ Test(initiate_limits, fair_dials_to_the_same)
 
 	net.each_elsewhere = true;
 	for (unsigned n = 0; n < 2000; n++)
-		net_stanza(L1, name("r%u.test", n), "x");
+		net_stanza(L1, net_name("r%u.test", n), "x");
 	net_turn(0);
 	cr_expect_eq(net.dialling, LIMIT_OUT_OPENING / 2);
 	net.each_elsewhere = false;
@@ -120,7 +105,7 @@ Test(initiate_limits, fair_dials_to_one_server)
 
 	net.each_elsewhere = true;
 	for (unsigned n = 0; n < 2000; n++)
-		net_stanza(L1, name("r%u.test", n), "x");
+		net_stanza(L1, net_name("r%u.test", n), "x");
 	net_turn(0);
 	net.each_elsewhere = false;
 	net.places = PEER;
@@ -141,7 +126,7 @@ Test(initiate_limits, hastened_and_over)
 {
 	net.each_elsewhere = true;
 	for (unsigned n = 0; n < 2000; n++)
-		net_stanza(L1, name("r%u.test", n), "x");
+		net_stanza(L1, net_name("r%u.test", n), "x");
 	net_turn(0);
 	net.each_elsewhere = false;
 	net.places = PEER " " OTHER;
@@ -161,12 +146,8 @@ Test(initiate_limits, hastened_and_over)
 
 Test(initiate_limits, pairs_of_one_sender)
 {
-	char to[NET_NAME];
-
-	for (unsigned n = 0; n < LIMIT_OUT_PENDING; n++) {
-		snprintf(to, sizeof(to), "r%u.test", n);
-		cr_assert_eq(net_stanza(L1, to, "x"), OUT_KEPT);
-	}
+	for (unsigned n = 0; n < LIMIT_OUT_PENDING; n++)
+		cr_assert_eq(net_stanza(L1, net_name("r%u.test", n), "x"), OUT_KEPT);
 	cr_expect_eq(net_stanza(L1, R1, "y"), OUT_RETURN);
 	cr_expect_str_eq(net_returned(), "y:full");
 	cr_expect_eq(net_stanza(L2, R1, "z"), OUT_KEPT, "another's");
@@ -202,13 +183,13 @@ Test(initiate_limits, targets_are_forgotten)
 {
 	net.ops.resolve = resolve_none;
 	for (unsigned n = 0; n < LIMIT_OUT_RESTING + 5000; n++) {
-		cr_assert_eq(net_stanza(L1, name("r%u.test", n), "x"), OUT_KEPT);
+		cr_assert_eq(net_stanza(L1, net_name("r%u.test", n), "x"), OUT_KEPT);
 		if (n % 1000 == 999)
 			net_turn(0);
 	}
 	net_turn(0);
 	cr_expect_eq(net_stanza(L1, "r0.test", "x"), OUT_KEPT, "forgotten");
-	cr_expect_eq(net_stanza(L1, name("r%u.test", LIMIT_OUT_RESTING), "x"), OUT_RETURN);
+	cr_expect_eq(net_stanza(L1, net_name("r%u.test", LIMIT_OUT_RESTING), "x"), OUT_RETURN);
 }
 
 Test(initiate_limits, peers_are_forgotten)
@@ -224,9 +205,7 @@ Test(initiate_limits, peers_are_forgotten)
 		at.addr.ip[15] = (uint8_t)n;
 		initiator_place_failed(net.i, &at, net.now);
 	}
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER " 10.0.255.255:5269 10.0.0.7:5269");
+	net_stanza_to(L1, R1, "1", PEER " 10.0.255.255:5269 10.0.0.7:5269");
 	cr_expect_eq(net.links[0]->places[0].addr.ip[12], 192);
 }
 
@@ -246,9 +225,7 @@ Test(initiate_limits, freed_with_what_is_kept)
 /* A claim of before does not count on the next connection, however late the answer is. */
 Test(initiate_limits, late_valid_of_another_connection)
 {
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER " " OTHER);
+	net_stanza_to(L1, R1, "1", PEER " " OTHER);
 	net_up(0);
 	net_wait(TIMEOUT_DIALBACK_MS + 100);
 	net_stanza(L2, R1, "2");
@@ -263,7 +240,7 @@ Test(initiate_limits, late_valid_of_another_connection)
 Test(initiate_limits, many_targets)
 {
 	for (unsigned n = 0; n < 30000; n++) {
-		const char *to = name("r%u.test", n);
+		const char *to = net_name("r%u.test", n);
 
 		net_stanza(L1, to, "x");
 		initiator_turn(net.i, net.now);
@@ -326,16 +303,14 @@ Test(initiate_limits, review_forgives)
 	net_down(0, OUT_LOSS_OURS, NULL);
 	net_stanza(L1, R1, "1");
 	net_turn(0);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_found_if_asked(R1, PEER);
 	net_connected(1, 0);
 	net_down(1, OUT_LOSS_TLS, NULL);
 	cr_expect_eq(net_stanza(L1, R1, "2"), OUT_RETURN);
 	initiator_review(net.i, net.now);
 	cr_expect_eq(net_stanza(L1, R1, "3"), OUT_KEPT);
 	net_turn(0);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_found_if_asked(R1, PEER);
 	net_up(2);
 	cr_expect(net_valid(2, L1, R1));
 	cr_expect_str_eq(net_sent(2), "3");
@@ -368,8 +343,7 @@ Test(initiate_limits, review_of_claims)
 	initiator_review(net.i, net.now);
 	net_turn(0);
 	cr_expect_not(net_valid(0, L1, R1));
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_found_if_asked(R1, PEER);
 	cr_assert_eq(net.n_links, 2);
 	cr_expect_str_eq(net.links[1]->from, L1);
 	cr_expect_eq(net_stanza(L2, R1, "a"), OUT_WRITE);
@@ -386,7 +360,7 @@ Test(initiate_limits, review_makes_room_in_the_window)
 {
 	net_valid_pair(L2, R1);
 	for (unsigned n = 0; n < LIMIT_OUT_WINDOW_MIN + 1; n++)
-		net_stanza(name("x%u.test", n), R1, "x");
+		net_stanza(net_name("x%u.test", n), R1, "x");
 	net_turn(0);
 	net_stanza(L1, R1, "1");
 	net_turn(0);
@@ -478,8 +452,7 @@ Test(initiate_limits, idle)
 	net_stanza(L1, R1, "2");
 	net_down(0, OUT_LOSS_OURS, NULL);
 	net_turn(0);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_found_if_asked(R1, PEER);
 	net_up(1);
 	net_valid(1, L1, R1);
 	cr_expect_str_eq(net_sent(1), "2");

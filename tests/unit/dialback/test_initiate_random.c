@@ -395,24 +395,23 @@ static void do_link(void)
 	}
 }
 
-static void model_answer(unsigned link, unsigned p, enum out_answer answer,
-	enum db_condition condition)
+static void model_answer(unsigned link, unsigned p, enum answer answer, enum db_condition condition)
 {
 	bool was = m.valid[link][p];
 	unsigned *w = &m.window[link];
 
 	claims_note();
-	if (answer == OUT_ANSWER_VALID)
+	if (answer == ANSWER_VALID)
 		m.valid[link][p] = true;
 	else
 		m.valid[link][p] = false;
-	if (answer != OUT_ANSWER_VALID && p == header_pair(link))
+	if (answer != ANSWER_VALID && p == header_pair(link))
 		m.proven[link] = false;
 	if (!net_answer(link, sender(p / TARGETS), target(p % TARGETS), answer, condition)) {
 		m.valid[link][p] = was;
 		return;
 	}
-	if (answer == OUT_ANSWER_VALID)
+	if (answer == ANSWER_VALID)
 		*w += *w < LIMIT_OUT_WINDOW_MAX;
 }
 
@@ -425,9 +424,9 @@ static void do_answer(void)
 		if (!c->open || dice(3) == 0)
 			continue;
 		model_answer(c->link, pair_of(c->from, c->to),
-			roll == 0	    ? OUT_ANSWER_INVALID
-				: roll == 1 ? OUT_ANSWER_ERROR
-					    : OUT_ANSWER_VALID,
+			roll == 0	    ? ANSWER_INVALID
+				: roll == 1 ? ANSWER_ERROR
+					    : ANSWER_VALID,
 			(enum db_condition)dice(DB_CONDITION_COUNT + 1));
 		return;
 	}
@@ -442,7 +441,7 @@ static void do_unsolicited(void)
 		return;
 	link = net.n_links - 1 - dice(net.n_links < 12 ? net.n_links : 12);
 	if (net.links[link]->l && net.links[link]->up)
-		model_answer(link, dice(PAIRS), (enum out_answer)dice(3), DB_FORBIDDEN);
+		model_answer(link, dice(PAIRS), (enum answer)dice(3), DB_FORBIDDEN);
 }
 
 static void do_review(void)

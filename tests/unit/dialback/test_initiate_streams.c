@@ -1,28 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The initiator: which pairs share which streams (rows T-M1 to T-M15), and who may not. */
+/* The initiator: which pairs share which streams (rows T-M1 to T-M8), and who may not
+ * (T-M14). How many: test_initiate_many.c. */
 #include <criterion/criterion.h>
-#include <stdio.h>
 
 #include "initiate_net.h"
 
-#define L1 "shop.hosted.test"
-#define L2 "cafe.hosted.test"
-#define L3 "bank.hosted.test"
-#define R1 "rx.peer.test"
-#define R2 "muc.peer.test"
-#define R3 "pub.peer.test"
-#define PEER "192.0.2.1:5269"
-#define OTHER "192.0.2.2:5269"
-
 TestSuite(initiate_streams, .init = net_begin, .fini = net_end, .timeout = 100);
-
-static const char *name(const char *format, unsigned n)
-{
-	static char text[NET_NAME];
-
-	snprintf(text, sizeof(text), format, n);
-	return text;
-}
 
 /* -- senders -- */
 
@@ -42,9 +25,7 @@ Test(initiate_streams, m1_second_sender)
 /* T-M2 */
 Test(initiate_streams, m2_without_errors)
 {
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L1, R1, "1", PEER);
 	net_up_plain(0);
 	net_stanza(L2, R1, "a");
 	net_turn(0);
@@ -76,14 +57,10 @@ Test(initiate_streams, m3_second_target)
 /* T-M4 */
 Test(initiate_streams, m4_peer_without_errors)
 {
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L1, R1, "1", PEER);
 	net_up_plain(0);
 	net_valid(0, L1, R1);
-	net_stanza(L1, R2, "a");
-	net_turn(0);
-	net_found(R2, PEER);
+	net_stanza_to(L1, R2, "a", PEER);
 	cr_assert_eq(net.n_links, 2);
 	cr_expect_str_eq(net.links[1]->to, R2);
 }
@@ -99,16 +76,12 @@ Test(initiate_streams, m5_certificate_does_not_cover_it)
 {
 	net.suits = not_r2;
 	net_valid_pair(L1, R1);
-	net_stanza(L1, R2, "a");
-	net_turn(0);
-	net_found(R2, PEER);
+	net_stanza_to(L1, R2, "a", PEER);
 	cr_assert_eq(net.n_links, 2);
 	net_up(1);
 	net_valid(1, L1, R2);
 	cr_expect_str_eq(net_sent(1), "a");
-	net_stanza(L1, R3, "b");
-	net_turn(0);
-	net_found(R3, PEER);
+	net_stanza_to(L1, R3, "b", PEER);
 	cr_expect_eq(net_claims(0, L1, R3), 1);
 }
 
@@ -116,22 +89,16 @@ Test(initiate_streams, m5_certificate_does_not_cover_it)
 Test(initiate_streams, m6_names_lead_elsewhere)
 {
 	net_valid_pair(L1, R1);
-	net_stanza(L1, R2, "a");
-	net_turn(0);
-	net_found(R2, OTHER " | " PEER);
+	net_stanza_to(L1, R2, "a", OTHER " | " PEER);
 	cr_assert_eq(net.n_links, 2, "not the most preferred group");
-	net_stanza(L1, R3, "b");
-	net_turn(0);
-	net_found(R3, PEER "!");
+	net_stanza_to(L1, R3, "b", PEER "!");
 	cr_expect_eq(net.n_links, 3, "another way to begin");
 }
 
 Test(initiate_streams, m6_names_are_fresh)
 {
 	net_valid_pair(L1, R1);
-	net_stanza(L1, R2, "a");
-	net_turn(0);
-	net_found(R2, PEER);
+	net_stanza_to(L1, R2, "a", PEER);
 	net_refuse(0, L1, R2, DB_INTERNAL_SERVER_ERROR);
 	net_wait(HOLD_TRANSIENT_MS);
 	net_stanza(L1, R1, "x");
@@ -147,9 +114,7 @@ Test(initiate_streams, m6_names_are_fresh)
 Test(initiate_streams, m7_item_not_found_once)
 {
 	net_valid_pair(L1, R1);
-	net_stanza(L1, R2, "a");
-	net_turn(0);
-	net_found(R2, PEER);
+	net_stanza_to(L1, R2, "a", PEER);
 	cr_expect(net_refuse(0, L1, R2, DB_ITEM_NOT_FOUND));
 	cr_expect_str_eq(net_returned(), "");
 	cr_assert_eq(net.n_links, 2);
@@ -160,9 +125,7 @@ Test(initiate_streams, m7_item_not_found_once)
 	cr_expect_eq(net_stanza(L1, R1, "1"), OUT_WRITE);
 	cr_expect_eq(net.n_links, 2);
 	/* That stream is not for others, nor are others' for that target. */
-	net_stanza(L1, R3, "b");
-	net_turn(0);
-	net_found(R3, PEER);
+	net_stanza_to(L1, R3, "b", PEER);
 	cr_expect_eq(net_claims(0, L1, R3), 1);
 	net_stanza(L2, R2, "c");
 	net_turn(0);
@@ -172,9 +135,7 @@ Test(initiate_streams, m7_item_not_found_once)
 Test(initiate_streams, m7_it_was_the_header)
 {
 	net_valid_pair(L1, R1);
-	net_stanza(L1, R2, "a");
-	net_turn(0);
-	net_found(R2, PEER);
+	net_stanza_to(L1, R2, "a", PEER);
 	net_refuse(0, L1, R2, DB_ITEM_NOT_FOUND);
 	net_up(1);
 	net_valid(1, L1, R2);
@@ -187,17 +148,13 @@ static void old_style(enum out_loss how, const char *condition)
 	net_valid_pair(L1, R1);
 	net_stanza(L2, R1, "1");
 	net_turn(0);
-	net_stanza(L1, R2, "a");
-	net_turn(0);
-	net_found(R2, PEER);
+	net_stanza_to(L1, R2, "a", PEER);
 	net_ending(0);
 	net_stanza(L1, R1, "2");
 	net_down(0, how, condition);
 	net_turn(0);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
-	if (net_is_asked(R2))
-		net_found(R2, PEER);
+	net_found_if_asked(R1, PEER);
+	net_found_if_asked(R2, PEER);
 	cr_expect_str_eq(net_returned(), "");
 	cr_assert_eq(net.n_links, 3, "one for each");
 	net_up(1);
@@ -206,9 +163,7 @@ static void old_style(enum out_loss how, const char *condition)
 	cr_expect_eq(net.n_sent, 4);
 	cr_expect_eq(net.links[1]->claims + net.links[2]->claims, 3);
 	/* Also later, and for others; after a day it is forgotten. */
-	net_stanza(L1, R3, "b");
-	net_turn(0);
-	net_found(R3, PEER);
+	net_stanza_to(L1, R3, "b", PEER);
 	cr_assert_eq(net.n_links, 4);
 }
 
@@ -230,9 +185,7 @@ Test(initiate_streams, m8_bare_close)
 Test(initiate_streams, m8_not_when_it_is_long_ago)
 {
 	net_valid_pair(L1, R1);
-	net_stanza(L1, R2, "a");
-	net_turn(0);
-	net_found(R2, PEER);
+	net_stanza_to(L1, R2, "a", PEER);
 	net_wait(5001);
 	net_down(0, OUT_LOSS_CLOSED, NULL);
 	cr_expect_str_eq(net_returned(), "a:lost");
@@ -243,12 +196,7 @@ Test(initiate_streams, silence_about_further_targets)
 {
 	net_valid_pair(L1, R1);
 	for (unsigned n = 0; n < 4; n++) {
-		char to[NET_NAME];
-
-		snprintf(to, sizeof(to), "%s", name("r%u.test", n));
-		net_stanza(L1, to, "a");
-		net_turn(0);
-		net_found(to, PEER);
+		net_stanza_to(L1, net_name("r%u.test", n), "a", PEER);
 		cr_expect_eq(net.n_links, n < 3 ? 1 : 2);
 		net_wait(TIMEOUT_DIALBACK_MS + 100);
 		net_stanza(L1, R1, "x");
@@ -289,7 +237,7 @@ static void many_targets_at_one_place(bool errors)
 	net.places = PEER;
 	net.suits = errors ? only_its_own : NULL;
 	for (unsigned n = 0; n < N; n++)
-		net_stanza(L1, name("r%u.test", n), "x");
+		net_stanza(L1, net_name("r%u.test", n), "x");
 	net_turn(0);
 	cr_expect_eq(net.n_links, 1);
 	for (unsigned n = 0; n < N; n++) {
@@ -308,7 +256,7 @@ static void many_targets_at_one_place(bool errors)
 	/* Each looks at some of the streams there, not at all. */
 	asked_whether_it_suits = 0;
 	for (unsigned n = 0; n < 100; n++)
-		net_stanza(L1, name("later%u.test", n), "x");
+		net_stanza(L1, net_name("later%u.test", n), "x");
 	net_turn(0);
 	cr_expect_leq(asked_whether_it_suits, 100 * (LIMIT_OUT_SHARED + 1));
 	/* If the place has learnt better, that is found out. */
@@ -354,167 +302,17 @@ Test(initiate_streams, the_first_fails)
 /* What joined R1's stream is not to blame when that was good for nothing. */
 Test(initiate_streams, joined_a_bad_stream)
 {
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L1, R1, "1", PEER);
 	net_up(0);
 	for (unsigned n = 0; n < LIMIT_OUT_WINDOW_MIN; n++)
-		net_stanza(name("l%u.test", n), R1, "x");
+		net_stanza(net_name("l%u.test", n), R1, "x");
 	net_turn(0);
-	net_stanza(L1, R2, "2");
-	net_turn(0);
-	net_found(R2, PEER);
+	net_stanza_to(L1, R2, "2", PEER);
 	cr_assert_eq(net.n_links, 1);
 	net_down(0, OUT_LOSS_ERROR, "policy-violation");
 	cr_expect_null(strstr(net_returned(), "2:"));
 	cr_assert_eq(net.n_links, 2);
 	cr_expect_str_eq(net.links[1]->to, R2);
-}
-
-/* -- how many -- */
-
-/* T-M12 */
-Test(initiate_streams, m12_window)
-{
-	unsigned window = LIMIT_OUT_WINDOW_MIN, claims;
-
-	net_stanza(L1, R1, "0");
-	net_turn(0);
-	net_found(R1, PEER);
-	for (unsigned n = 0; n < 9999; n++)
-		net_stanza(name("l%u.test", n), R1, "x");
-	net_up(0);
-	cr_expect_eq(net.links[0]->outstanding, window);
-	for (unsigned n = 0; n < 300; n++) {
-		struct net_claim c = net.claims[n];
-
-		net_valid(c.link, c.from, c.to);
-		window += window < LIMIT_OUT_WINDOW_MAX;
-		cr_assert_eq(net.links[0]->outstanding, window);
-	}
-	cr_expect_eq(window, LIMIT_OUT_WINDOW_MAX);
-	claims = net.n_claims;
-	net_refuse(0, net.claims[300].from, R1, DB_FORBIDDEN);
-	/* Half of them: there is room when 64 more are answered, each of which makes one more. */
-	for (unsigned n = 301; n < 301 + 63; n++)
-		net_valid(0, net.claims[n].from, R1);
-	cr_expect_eq(net.n_claims, claims);
-	net_valid(0, net.claims[364].from, R1);
-	cr_expect_eq(net.n_claims, claims + 1);
-	cr_expect_eq(net.links[0]->outstanding, 192);
-	net_valid_all();
-	cr_expect_eq(net.links[0]->most_outstanding, LIMIT_OUT_WINDOW_MAX);
-	cr_expect_eq(net_stats().kept, 0);
-	cr_expect_eq(net.n_claims, 10000);
-	cr_expect_eq(net.n_links, 1);
-}
-
-/* What a peer has borne once is where the next stream to it begins; for a day. */
-Test(initiate_streams, m12_window_is_remembered)
-{
-	net_stanza(L1, R1, "0");
-	net_turn(0);
-	net_found(R1, PEER);
-	for (unsigned n = 0; n < 20; n++)
-		net_stanza(name("l%u.test", n), R1, "x");
-	net_up(0);
-	net_valid_all();
-	net_down(0, OUT_LOSS_CLOSED, NULL);
-	for (unsigned n = 0; n < 50; n++)
-		net_stanza(name("m%u.test", n), R1, "x");
-	net_turn(0); /* its names are fresh */
-	cr_assert_eq(net.n_links, 2);
-	net_up(1);
-	cr_expect_eq(net.links[1]->outstanding, LIMIT_OUT_WINDOW_MIN + 21);
-	net_valid_all();
-}
-
-/* A peer that is known not to handle dialback errors: nobody waits to be told so again. */
-Test(initiate_streams, m4_is_remembered)
-{
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER);
-	net_up_plain(0);
-	net_valid(0, L1, R1);
-	net_down(0, OUT_LOSS_CLOSED, NULL);
-	net_wait(10000);
-	net_stanza(L1, R1, "2");
-	net_turn(0);
-	net_found(R1, PEER);
-	net_stanza(L1, R2, "a");
-	net_turn(0);
-	net_found(R2, PEER);
-	cr_assert_eq(net.n_links, 3);
-	net_up_plain(1);
-	net_up_plain(2);
-	net_valid_all();
-}
-
-/* T-M13, with a smaller number. */
-Test(initiate_streams, m13_siblings)
-{
-	initiator_free(net.i);
-	net.opts.max_pairs = 20;
-	net_begin();
-	net_valid_pair(L1, R1);
-	for (unsigned n = 0; n < 79; n++) {
-		net_stanza(name("l%u.test", n), R1, "x");
-		net_turn(0);
-		if (net_is_asked(R1))
-			net_found(R1, PEER);
-		for (unsigned at = 0; at < net.n_links; at++)
-			if (net.links[at]->dialling)
-				net_up(at);
-		net_valid_all();
-	}
-	cr_expect_eq(net.n_links, 4);
-	for (unsigned at = 0; at < net.n_links; at++)
-		cr_expect_eq(net.links[at]->claims, 20);
-	cr_expect_eq(net_stanza(L2, R1, "y"), OUT_KEPT);
-	net_turn(0);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
-	cr_expect_str_eq(net_returned(), "y:full");
-	cr_expect_eq(net.n_links, 4);
-	cr_expect_eq(net_stanza(L1, R1, "1"), OUT_WRITE, "pinned to its stream");
-	cr_expect(strstr(net_sent(0), "0 ") && strstr(net_sent(0), " 1"));
-}
-
-/* T-M15: what is not claimed yet gets another stream, up to four; order is kept. */
-Test(initiate_streams, m15_slow_peer)
-{
-	net_valid_pair(L1, R1);
-	for (unsigned n = 0; n < 8 * LIMIT_OUT_WINDOW_MIN; n++)
-		net_stanza(name("l%u.test", n), R1, "x");
-	net_turn(0);
-	for (unsigned at = 0; at < 6; at++) {
-		for (unsigned link = 0; link < net.n_links; link++)
-			net_slow(link);
-		if (net_is_asked(R1))
-			net_found(R1, PEER);
-		for (unsigned link = 0; link < net.n_links; link++)
-			if (net.links[link]->dialling)
-				net_up(link);
-	}
-	cr_expect_eq(net.n_links, 4);
-	cr_expect_eq(net_stanza(L1, R1, "1"), OUT_WRITE);
-	net_valid_all();
-	cr_expect_eq(net.n_sent, 2 + 8 * LIMIT_OUT_WINDOW_MIN);
-	cr_expect_str_eq(net_returned(), "");
-}
-
-Test(initiate_streams, sibling_cannot_be_had)
-{
-	net_valid_pair(L1, R1);
-	net_slow(0);
-	net_stanza(L2, R1, "a");
-	net_turn(0); /* its names are fresh */
-	cr_assert_eq(net.n_links, 2);
-	net_down(1, OUT_LOSS_UNREACHABLE, NULL);
-	cr_expect_str_eq(net_returned(), "", "the slow one is better than none");
-	cr_expect_eq(net_claims(0, L2, R1), 1);
-	cr_expect_eq(net.n_links, 2, "and no other is dialled again and again");
 }
 
 /* -- senders whose names do not lead to us -- */
@@ -593,8 +391,7 @@ Test(initiate_streams, m14_looked_up_again)
 	net_turn(0);
 	net_not_found(L1, OUT_NONE);
 	net_turn(0);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_found_if_asked(R1, PEER);
 	net_up(1);
 	net_valid(1, L1, R1);
 	net_wait(HOLD_SENDER_MS - 1);

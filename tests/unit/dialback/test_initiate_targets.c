@@ -2,26 +2,10 @@
 /* The initiator: names, streams that cannot be had, when they are tried again, and that nobody else
  * pays for it (rows T-Q8 to T-Q18, T-Z7). */
 #include <criterion/criterion.h>
-#include <stdio.h>
 
 #include "initiate_net.h"
 
-#define L1 "shop.hosted.test"
-#define L2 "cafe.hosted.test"
-#define R1 "rx.peer.test"
-#define R2 "muc.peer.test"
-#define PEER "192.0.2.1:5269"
-#define OTHER "192.0.2.2:5269"
-
 TestSuite(initiate_targets, .init = net_begin, .fini = net_end, .timeout = 100);
-
-static const char *name(const char *format, unsigned n)
-{
-	static char text[NET_NAME];
-
-	snprintf(text, sizeof(text), format, n);
-	return text;
-}
 
 /* The target's stream has been good, and is lost. */
 static void was_there(enum out_loss how, const char *condition)
@@ -38,7 +22,7 @@ static void was_there(enum out_loss how, const char *condition)
 Test(initiate_targets, q13_one_question_for_many)
 {
 	for (unsigned n = 0; n < 1000; n++)
-		net_stanza(name("l%u.test", n % 100), R1, "x");
+		net_stanza(net_name("l%u.test", n % 100), R1, "x");
 	net_turn(0);
 	cr_expect_eq(net.n_lookups, 1);
 	net_found(R1, PEER);
@@ -77,9 +61,7 @@ Test(initiate_targets, found_nothing)
 Test(initiate_targets, told_whatever_the_lot)
 {
 	net.least = true;
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L1, R1, "1", PEER);
 	net_down(0, OUT_LOSS_NEGOTIATION, NULL);
 	cr_expect_str_eq(net_returned(), "1:no-stream");
 	cr_expect_eq(net.n_links, 1);
@@ -141,9 +123,7 @@ Test(initiate_targets, postponed_and_forgotten)
 /* T-Q8: what is resolved is dialled, and nothing else is. */
 Test(initiate_targets, q8_all_refuse)
 {
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER " | " OTHER);
+	net_stanza_to(L1, R1, "1", PEER " | " OTHER);
 	cr_expect_eq(net.links[0]->n, 2);
 	net_down(0, OUT_LOSS_UNREACHABLE, NULL);
 	cr_expect_str_eq(net_returned(), "1:unreachable");
@@ -154,9 +134,7 @@ Test(initiate_targets, q8_all_refuse)
 /* T-Q10 */
 static void tries_next(enum out_loss how, const char *condition)
 {
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER " " OTHER " | 192.0.2.3:5269");
+	net_stanza_to(L1, R1, "1", PEER " " OTHER " | 192.0.2.3:5269");
 	cr_expect_eq(net.links[0]->n, 3);
 	net_connected(0, 1);
 	net_down(0, how, condition);
@@ -209,12 +187,7 @@ Test(initiate_targets, q10_none_is_left)
 	};
 
 	for (unsigned at = 0; at < ARRAY_LEN(all); at++) {
-		char to[NET_NAME];
-
-		snprintf(to, sizeof(to), "r%u.test", at);
-		net_stanza(L1, to, "1");
-		net_turn(0);
-		net_found(to, PEER);
+		net_stanza_to(L1, net_name("r%u.test", at), "1", PEER);
 		net_connected(at, 0);
 		net_down(at, all[at].how, all[at].condition);
 		cr_expect_str_eq(net_returned(), all[at].returned);
@@ -225,9 +198,7 @@ Test(initiate_targets, q10_none_is_left)
 /* An answer of the right server: no other is tried. */
 Test(initiate_targets, policy_violation_is_an_answer)
 {
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER " " OTHER);
+	net_stanza_to(L1, R1, "1", PEER " " OTHER);
 	net_connected(0, 0);
 	net_down(0, OUT_LOSS_ERROR, "policy-violation");
 	cr_expect_eq(net_stats().open_links, 0);
@@ -240,16 +211,12 @@ Test(initiate_targets, dead_places_come_last)
 
 	cr_assert(addr_parse(SPAN_LIT(PEER), 0, &dead.addr));
 	initiator_place_failed(net.i, &dead, net.now);
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER " " OTHER " | 192.0.2.3:5269");
+	net_stanza_to(L1, R1, "1", PEER " " OTHER " | 192.0.2.3:5269");
 	cr_expect_eq(net.links[0]->places[0].addr.ip[15], 2);
 	cr_expect_eq(net.links[0]->places[1].addr.ip[15], 1);
 	cr_expect_eq(net.links[0]->places[2].addr.ip[15], 3);
 	net_wait(HOLD_ADDRESS_MS);
-	net_stanza(L1, R2, "1");
-	net_turn(0);
-	net_found(R2, PEER " 192.0.2.9:5269");
+	net_stanza_to(L1, R2, "1", PEER " 192.0.2.9:5269");
 	cr_assert_eq(net.n_links, 2);
 	cr_expect_eq(net.links[1]->places[0].addr.ip[15], 1);
 }
@@ -257,9 +224,7 @@ Test(initiate_targets, dead_places_come_last)
 /* 4.2: a peer that ends the stream over SASL EXTERNAL gets another without it. */
 Test(initiate_targets, external_is_refused)
 {
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L1, R1, "1", PEER);
 	net_connected(0, 0);
 	cr_expect(net.links[0]->external);
 	initiator_external_refused(net.i, net.links[0]->l, net.now);
@@ -269,18 +234,14 @@ Test(initiate_targets, external_is_refused)
 	net_connected(0, 0);
 	net_down(0, OUT_LOSS_EXTERNAL, NULL);
 	cr_expect_eq(net.links[0]->opened, 2, "but only once");
-	net_stanza(L1, R2, "2");
-	net_turn(0);
-	net_found(R2, PEER);
+	net_stanza_to(L1, R2, "2", PEER);
 	cr_expect_not(net.links[1]->external, "it is remembered");
 }
 
 Test(initiate_targets, external_is_accepted)
 {
 	net_stanza(L1, R1, "1");
-	net_stanza(L2, R1, "2");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L2, R1, "2", PEER);
 	net_up_proven(0);
 	cr_expect_str_eq(net_sent(0), "1");
 	cr_expect_eq(net_claims(0, L1, R1), 0);
@@ -314,12 +275,9 @@ Test(initiate_targets, q18_chance)
 
 	net.dice = 1;
 	for (unsigned n = 0; n < 20; n++) {
-		char to[NET_NAME];
+		const char *to = net_name("r%u.test", n);
 
-		snprintf(to, sizeof(to), "r%u.test", n);
-		net_stanza(L1, to, "1");
-		net_turn(0);
-		net_found(to, PEER);
+		net_stanza_to(L1, to, "1", PEER);
 		net_down(n, OUT_LOSS_UNREACHABLE, NULL);
 		for (hold[n] = 0; net_stanza(L1, to, "2") == OUT_RETURN; hold[n] += 100)
 			net_turn(100);
@@ -335,8 +293,7 @@ Test(initiate_targets, restarted_server)
 	net_stanza(L1, R1, "1");
 	for (unsigned n = 1; n < 4; n++) {
 		net_wait(10000);
-		if (net_is_asked(R1))
-			net_found(R1, PEER);
+		net_found_if_asked(R1, PEER);
 		cr_assert_eq(net.n_links, n + 1, "%u", n);
 		net_down(n, OUT_LOSS_UNREACHABLE, NULL);
 		cr_expect_str_eq(net_returned(), "");
@@ -354,8 +311,7 @@ Test(initiate_targets, server_that_stays_away)
 	net_stanza(L1, R1, "1");
 	while (!net.n_returned) {
 		net_wait(100);
-		if (net_is_asked(R1))
-			net_found(R1, PEER);
+		net_found_if_asked(R1, PEER);
 		for (unsigned at = 0; at < net.n_links; at++)
 			if (net.links[at]->dialling)
 				net_down(at, OUT_LOSS_UNREACHABLE, NULL);
@@ -366,8 +322,7 @@ Test(initiate_targets, server_that_stays_away)
 	net_wait(LIMIT_PARK_MS);
 	net_stanza(L2, R1, "2");
 	net_turn(0);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_found_if_asked(R1, PEER);
 	net_down(net.n_links - 1, OUT_LOSS_UNREACHABLE, NULL);
 	cr_expect_str_eq(net_returned(), "2:unreachable");
 }
@@ -385,8 +340,7 @@ Test(initiate_targets, short_lived_streams)
 			net_down(n, OUT_LOSS_CLOSED, NULL);
 		net_stanza(L1, R1, "x");
 		net_turn(100);
-		if (net_is_asked(R1))
-			net_found(R1, PEER);
+		net_found_if_asked(R1, PEER);
 		if (net.n_links == n + 1)
 			continue;
 		net_up(++n);
@@ -400,15 +354,12 @@ Test(initiate_targets, short_lived_streams)
 Test(initiate_targets, nothing_can_be_dialled)
 {
 	net.refuse_dials = true;
-	net_stanza(L1, R1, "1");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L1, R1, "1", PEER);
 	cr_expect_eq(net_stats().open_links, 0);
 	cr_expect_str_eq(net_returned(), "");
 	net.refuse_dials = false;
 	net_wait(3000);
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_found_if_asked(R1, PEER);
 	net_up(0);
 	net_valid_all();
 	cr_expect_str_eq(net_sent(0), "1");
@@ -418,14 +369,11 @@ Test(initiate_targets, nothing_can_be_dialled)
 Test(initiate_targets, z7_one_sender_demands_too_much)
 {
 	net_stanza(L1, R1, "1");
-	net_stanza(L2, R1, "2");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L2, R1, "2", PEER);
 	net_connected(0, 0);
 	net_down(0, OUT_LOSS_TLS, NULL);
 	cr_expect_str_eq(net_returned(), "1:no-tls");
-	if (net_is_asked(R1))
-		net_found(R1, PEER);
+	net_found_if_asked(R1, PEER);
 	cr_assert_eq(net.n_links, 2);
 	cr_expect_str_eq(net.links[1]->from, L2);
 	net_up(1);
@@ -437,9 +385,7 @@ Test(initiate_targets, z7_one_sender_demands_too_much)
 Test(initiate_targets, z7_both_do)
 {
 	net_stanza(L1, R1, "1");
-	net_stanza(L2, R1, "2");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L2, R1, "2", PEER);
 	for (unsigned n = 0; n < 2; n++) {
 		net_connected(n, 0);
 		net_down(n, OUT_LOSS_TLS, NULL);
@@ -463,9 +409,7 @@ Test(initiate_targets, z7_never_suits)
 {
 	net.suits = not_l1;
 	net_stanza(L1, R1, "1");
-	net_stanza(L2, R1, "2");
-	net_turn(0);
-	net_found(R1, PEER);
+	net_stanza_to(L2, R1, "2", PEER);
 	net_up(0);
 	cr_expect_str_eq(net_returned(), "1:no-tls");
 	net_valid(0, L2, R1);
@@ -481,7 +425,7 @@ Test(initiate_targets, z7_failures_of_one_pair)
 
 	net_valid_pair(L2, R1);
 	for (unsigned how = 0; how < 6; how++) {
-		const char *from = name("l%u.test", how);
+		const char *from = net_name("l%u.test", how);
 
 		net_stanza(from, R1, "x");
 		net_turn(0);

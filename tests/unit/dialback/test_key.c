@@ -2,7 +2,6 @@
 #include <criterion/criterion.h>
 
 #include "core/base/limits.h"
-#include "dialback/condition.h"
 #include "dialback/key.h"
 
 #define A "router-cluster-secret-A"
@@ -271,33 +270,4 @@ Test(key, equal)
 	cr_expect_not(key_equal(SPAN_LIT("abc"), SPAN_LIT("abd")));
 	cr_expect_not(key_equal(SPAN_LIT("abc"), SPAN_LIT("ab")));
 	cr_expect_not(key_equal(SPAN_LIT("a\0b"), SPAN_LIT("a\0c")));
-}
-
-/* O-27 */
-Test(condition, types)
-{
-	static const struct {
-		enum db_condition c;
-		const char *name, *type;
-	} row[] = {
-		{ DB_ITEM_NOT_FOUND, "item-not-found", "cancel" },
-		{ DB_REMOTE_SERVER_NOT_FOUND, "remote-server-not-found", "cancel" },
-		{ DB_INTERNAL_SERVER_ERROR, "internal-server-error", "cancel" },
-		{ DB_NOT_ALLOWED, "not-allowed", "cancel" },
-		{ DB_SERVICE_UNAVAILABLE, "service-unavailable", "cancel" },
-		{ DB_NOT_AUTHORIZED, "not-authorized", "auth" },
-		{ DB_FORBIDDEN, "forbidden", "auth" },
-		{ DB_REMOTE_CONNECTION_FAILED, "remote-connection-failed", "wait" },
-		{ DB_REMOTE_SERVER_TIMEOUT, "remote-server-timeout", "wait" },
-		{ DB_RESOURCE_CONSTRAINT, "resource-constraint", "wait" },
-		{ DB_NOT_ACCEPTABLE, "not-acceptable", "modify" },
-		{ DB_BAD_REQUEST, "bad-request", "modify" },
-		{ DB_POLICY_VIOLATION, "policy-violation", "modify" },
-	};
-
-	cr_assert_eq(ARRAY_LEN(row), DB_CONDITION_COUNT);
-	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
-		cr_expect_str_eq(db_condition_name(row[i].c), row[i].name);
-		cr_expect_str_eq(db_condition_type(row[i].c), row[i].type);
-	}
 }

@@ -7,6 +7,7 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "dialback/pairs.h"
+#include "dice.h"
 
 static struct pairs *ps;
 
@@ -324,14 +325,6 @@ Test(pairs, reuse_spares_the_leader_of_others)
 }
 
 /* -- against an oracle -- */
-
-static uint64_t dice_state = 0x5eed;
-
-static uint32_t dice(uint32_t sides)
-{
-	dice_state = dice_state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)((dice_state >> 33) % sides);
-}
 
 #define FROMS 400
 #define TOS 400

@@ -2,18 +2,11 @@
 #include <criterion/criterion.h>
 
 #include "dialback/wheel.h"
+#include "dice.h"
 
 static struct wheel w;
 
 TestSuite(wheel, .timeout = 100);
-
-static uint64_t dice_state = 7;
-
-static uint32_t dice(uint32_t sides)
-{
-	dice_state = dice_state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)((dice_state >> 33) % sides);
-}
 
 Test(wheel, empty)
 {

@@ -146,6 +146,14 @@ void rig_asker(struct asker *a, const char *id, const char *source)
 	asker_init(a, a);
 }
 
+void rig_asker_gone(struct asker *a)
+{
+	verifier_cancel_all(rig.v, a);
+	cr_expect_eq(a->n_claims, 0);
+	cr_expect_eq(a->in_flight, 0);
+	cr_expect(list_empty(&a->claims));
+}
+
 struct claim *rig_claim(struct asker *a, struct pair *p, const char *from, const char *to,
 	const char *key)
 {
@@ -230,7 +238,7 @@ void rig_down(unsigned link, enum verify_loss how)
 	rig_turn(0);
 }
 
-bool rig_answer(unsigned ask, enum verify_answer answer)
+bool rig_answer(unsigned ask, enum answer answer)
 {
 	struct rig_ask *a = &rig.asks[ask];
 	bool matched = verifier_answer(rig.v, rig.links[a->link].link, span_str(a->to),
@@ -242,7 +250,7 @@ bool rig_answer(unsigned ask, enum verify_answer answer)
 	return matched;
 }
 
-void rig_answer_all(enum verify_answer answer)
+void rig_answer_all(enum answer answer)
 {
 	for (unsigned i = 0; i < rig.n_asks; i++)
 		if (rig.asks[i].open)

@@ -61,6 +61,8 @@ void rig_begin(void);
 void rig_end(void);
 
 void rig_asker(struct asker *a, const char *id, const char *source);
+/* Its stream ends: whatever happened, nothing may be left behind. */
+void rig_asker_gone(struct asker *a);
 struct claim *rig_claim(struct asker *a, struct pair *p, const char *from, const char *to,
 	const char *key);
 /* n claims; format: of the sender's name, with a number. */
@@ -75,9 +77,9 @@ void rig_wait(uint64_t ms);
 void rig_resolved(unsigned lookup, enum verify_resolution how, const char *places);
 void rig_up(unsigned link);
 void rig_down(unsigned link, enum verify_loss how);
-bool rig_answer(unsigned ask, enum verify_answer answer);
+bool rig_answer(unsigned ask, enum answer answer);
 /* Answers what is open, turns, and so on until nothing is. */
-void rig_answer_all(enum verify_answer answer);
+void rig_answer_all(enum answer answer);
 
 unsigned rig_outcomes(enum verify_outcome o);
 

@@ -2,41 +2,12 @@
 #include "conn_rig.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
-
-static uint64_t rng_state = 0x2545f4914f6cdd1dull;
-
-uint64_t rng(void)
-{
-	rng_state ^= rng_state << 13;
-	rng_state ^= rng_state >> 7;
-	rng_state ^= rng_state << 17;
-	return rng_state;
-}
-
-static char byte_at(uint64_t pos)
-{
-	return (char)((pos * 0x9e3779b97f4a7c15ull) >> 56);
-}
-
-void bytes_fill(char *p, size_t n, uint64_t pos)
-{
-	for (size_t i = 0; i < n; i++)
-		p[i] = byte_at(pos + i);
-}
-
-bool bytes_good(const char *p, size_t n, uint64_t pos)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p[i] != byte_at(pos + i))
-			return false;
-	return true;
-}
 
 static void on_connected(struct conn *c)
 {
@@ -237,6 +208,12 @@ void rig_settle(struct rig *r)
 	}
 }
 
+void rig_pass(struct rig *r, uint32_t ms)
+{
+	r->skew += ms;
+	rig_settle(r);
+}
+
 void end_dial(struct rig *r, struct end *e)
 {
 	int err = 0;
@@ -273,6 +250,60 @@ bool end_write(struct end *e, size_t n, bool stanza)
 bool end_closed(void *end)
 {
 	return ((struct end *)end)->closes > 0;
+}
+
+static ssize_t reader_reads(struct reader *r, size_t most)
+{
+	char bytes[20000];
+	ssize_t n = read(r->fd, bytes, most < sizeof(bytes) ? most : sizeof(bytes));
+
+	cr_assert(n >= 0 || errno == EAGAIN, "the peer was reset after %llu bytes",
+		(unsigned long long)r->got);
+	if (n > 0) {
+		cr_assert(bytes_good(bytes, (size_t)n, r->got));
+		r->got += (size_t)n;
+	}
+	return n;
+}
+
+bool reader_has(void *reader)
+{
+	struct reader *r = reader;
+
+	return r->got >= r->want || reader_reads(r, 3000) == 0 || r->got >= r->want;
+}
+
+bool reader_at_end(void *reader)
+{
+	return reader_reads(reader, 20000) == 0;
+}
+
+void end_plain(struct rig *r, struct end *e, int *peer, int sndbuf, int rcvbuf)
+{
+	int fds[2];
+
+	tcp_pair(fds, sndbuf, rcvbuf);
+	end_adopt(r, e, fds[0]);
+	*peer = fds[1];
+}
+
+void rig_single(struct rig *r, struct end *e, int *peer, int sndbuf, int rcvbuf)
+{
+	rig_start(r, NULL);
+	end_plain(r, e, peer, sndbuf, rcvbuf);
+}
+
+void end_by_peer(struct end *e, int peer)
+{
+	close(peer);
+	cr_assert(rig_until(e->rig, end_closed, e));
+}
+
+void end_by_abort(struct end *e, int peer)
+{
+	conn_abort(e->conn, -ECANCELED, "done");
+	cr_assert(rig_until(e->rig, end_closed, e));
+	close(peer);
 }
 
 void tcp_pair(int fds[2], int sndbuf, int rcvbuf)
@@ -335,17 +366,6 @@ void deaf_stop(struct deaf *d)
 	close(d->listener);
 	for (unsigned i = 0; i < 8; i++)
 		close(d->fill[i]);
-}
-
-unsigned fds_open(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 void end_echo(struct end *e, char *p, size_t n)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * For the tests of net/conn.c: one ring with connections on both ends, plain
- * sockets as peers that misbehave, and a clock that can be put forward. Every
- * byte of a stream tells its position, so that loss, doubling and disorder show.
+ * sockets as peers that misbehave, and a clock that can be put forward. The bytes
+ * of a stream are those of noise.h.
  */
 #ifndef SLUICE_TEST_CONN_RIG_H
 #define SLUICE_TEST_CONN_RIG_H
 
+#include "fds.h"
 #include "net/conn.h"
 #include "net/listen.h"
+#include "noise.h"
 
 struct rig {
 	struct uring *uring;
@@ -56,11 +58,7 @@ void rig_turn(struct rig *r, uint32_t wait_ms);
 /* Turns until done(ctx), at most ten seconds; false when it took longer. */
 bool rig_until(struct rig *r, bool (*done)(void *ctx), void *ctx);
 void rig_settle(struct rig *r); /* turns until nothing happens for a moment */
-uint64_t rng(void);
-
-/* Bytes of the stream at position pos. */
-void bytes_fill(char *p, size_t n, uint64_t pos);
-bool bytes_good(const char *p, size_t n, uint64_t pos);
+void rig_pass(struct rig *r, uint32_t ms); /* puts the clock forward, and settles */
 
 void end_dial(struct rig *r, struct end *e); /* to the rig's own listener */
 void end_adopt(struct rig *r, struct end *e, int fd);
@@ -71,6 +69,26 @@ bool end_closed(void *end);
  * in random sizes, until refused. */
 void end_echo(struct end *e, char *p, size_t n);
 void end_pour(struct end *e);
+
+/* A plain socket on the other end of a connection, and what it has read: the stream from its
+ * beginning. */
+struct reader {
+	int fd;
+	uint64_t got, want;
+};
+
+/* For rig_until. Reads a little at a time; true: it has all that it wants, or there is no more. */
+bool reader_has(void *reader);
+/* Reads much at a time; true: the other end has said that there is no more. */
+bool reader_at_end(void *reader);
+
+/* A connection whose other end is the plain socket *peer; buffers as for tcp_pair. */
+void end_plain(struct rig *r, struct end *e, int *peer, int sndbuf, int rcvbuf);
+/* A rig with one such connection. */
+void rig_single(struct rig *r, struct end *e, int *peer, int sndbuf, int rcvbuf);
+/* How it ends: the peer closes, which e must notice; or e is aborted. Neither is open then. */
+void end_by_peer(struct end *e, int peer);
+void end_by_abort(struct end *e, int peer);
 
 /* A connected pair of TCP sockets; sndbuf and rcvbuf of [0] and [1], 0: as they are. */
 void tcp_pair(int fds[2], int sndbuf, int rcvbuf);
@@ -86,6 +104,5 @@ struct deaf {
 void deaf_start(struct deaf *d, const char *ip); /* of a loopback address */
 void deaf_hear(struct deaf *d); /* takes what is in the backlog, so that more may come */
 void deaf_stop(struct deaf *d);
-unsigned fds_open(void);
 
 #endif

@@ -2,8 +2,6 @@
 /* Data through connections: order, loss, pauses, bounds. How they end: test_conn_end.c. */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "conn_rig.h"
@@ -73,61 +71,29 @@ Test(conn, addresses_are_told, .timeout = 60)
 	rig_stop(&r);
 }
 
-struct drain {
-	int fd;
-	uint64_t got;
-	uint64_t want;
-};
-
-/* Reads a little: a slow peer. */
-static bool drained(void *ctx)
-{
-	struct drain *d = ctx;
-	char bytes[3000];
-	ssize_t n = read(d->fd, bytes, sizeof(bytes));
-
-	if (n > 0) {
-		cr_assert(bytes_good(bytes, (size_t)n, d->got));
-		d->got += (size_t)n;
-	}
-	return n == 0 || d->got == d->want;
-}
-
-static bool drained_to(void *ctx)
-{
-	struct drain *d = ctx;
-
-	return d->got >= d->want || drained(d);
-}
-
 /* Input and further output while a send is in flight must not start another one. */
 Test(conn, one_send_at_a_time, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
-	struct drain d = { .want = 320000 };
+	struct reader p = { .want = 320000 };
 	char bytes[20];
-	int fds[2];
 
-	rig_start(&r, NULL);
-	tcp_pair(fds, 4096, 4096);
-	end_adopt(&r, &e, fds[0]);
+	rig_single(&r, &e, &p.fd, 4096, 4096);
 	cr_assert(end_write(&e, 300000, true));
 	rig_settle(&r);
 	for (unsigned i = 0; i < 20; i++) {
 		bytes_fill(bytes, sizeof(bytes), i * sizeof(bytes));
 		cr_assert(end_write(&e, 1000, true));
-		cr_assert_eq(write(fds[1], bytes, sizeof(bytes)), sizeof(bytes));
+		cr_assert_eq(write(p.fd, bytes, sizeof(bytes)), sizeof(bytes));
 		rig_settle(&r);
 	}
 	cr_assert_eq(e.received, 20 * sizeof(bytes));
 	cr_assert_eq(conns_stats(r.conns)->sends, 1);
-	d.fd = fds[1];
-	cr_assert(rig_until(&r, drained_to, &d));
+	cr_assert(rig_until(&r, reader_has, &p));
 	rig_settle(&r);
 	cr_assert_eq(conns_stats(r.conns)->sends, 2);
-	close(fds[1]);
-	cr_assert(rig_until(&r, end_closed, &e));
+	end_by_peer(&e, p.fd);
 	rig_stop(&r);
 }
 
@@ -135,22 +101,17 @@ Test(conn, tiny_socket_buffers_lose_nothing, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
-	struct drain d = { .want = MEGABYTE };
-	int fds[2];
+	struct reader p = { .want = MEGABYTE };
 
-	rig_start(&r, NULL);
-	tcp_pair(fds, 4096, 4096);
-	end_adopt(&r, &e, fds[0]);
-	d.fd = fds[1];
+	rig_single(&r, &e, &p.fd, 4096, 4096);
 	for (unsigned i = 0; i < MEGABYTE / 1024; i++)
 		cr_assert(end_write(&e, 1024, true));
 	cr_assert_eq(conn_queued(e.conn), MEGABYTE);
-	cr_assert(rig_until(&r, drained, &d));
-	cr_assert_eq(d.got, MEGABYTE);
+	cr_assert(rig_until(&r, reader_has, &p));
+	cr_assert_eq(p.got, MEGABYTE);
 	rig_settle(&r);
 	cr_assert_eq(conn_queued(e.conn), 0);
-	close(fds[1]);
-	cr_assert(rig_until(&r, end_closed, &e));
+	end_by_peer(&e, p.fd);
 	rig_stop(&r);
 }
 
@@ -159,15 +120,13 @@ Test(conn, pause_with_a_receive_in_flight_keeps_input, .timeout = 60)
 	struct rig r;
 	struct end e = { 0 };
 	char bytes[50000];
-	int fds[2];
+	int peer;
 
 	bytes_fill(bytes, sizeof(bytes), 0);
-	rig_start(&r, NULL);
-	tcp_pair(fds, 0, 0);
-	end_adopt(&r, &e, fds[0]);
+	rig_single(&r, &e, &peer, 0, 0);
 	rig_settle(&r); /* the receive is in flight now */
 	conn_pause(e.conn);
-	cr_assert_eq(write(fds[1], bytes, sizeof(bytes)), sizeof(bytes));
+	cr_assert_eq(write(peer, bytes, sizeof(bytes)), sizeof(bytes));
 	rig_settle(&r);
 	cr_assert_eq(e.inputs, 1, "a receive was in flight");
 	cr_assert_leq(e.received, 4096, "more than a buffer while paused");
@@ -182,8 +141,7 @@ Test(conn, pause_with_a_receive_in_flight_keeps_input, .timeout = 60)
 	conn_pause(e.conn);
 	rig_settle(&r);
 	conn_resume(e.conn);
-	close(fds[1]);
-	cr_assert(rig_until(&r, end_closed, &e));
+	end_by_peer(&e, peer);
 	cr_assert_eq(e.err, 0);
 	rig_stop(&r);
 }
@@ -235,12 +193,9 @@ Test(conn, queue_max_refuses_and_writable_follows, .timeout = 60)
 {
 	struct rig r;
 	struct end e = { 0 };
-	struct drain d = { .want = UINT64_MAX };
-	int fds[2];
+	struct reader p = { .want = UINT64_MAX };
 
-	rig_start(&r, NULL);
-	tcp_pair(fds, 4096, 4096);
-	end_adopt(&r, &e, fds[0]);
+	rig_single(&r, &e, &p.fd, 4096, 4096);
 	conn_set_queue_max(e.conn, 1200000);
 	while (end_write(&e, 1000, true))
 		;
@@ -248,22 +203,19 @@ Test(conn, queue_max_refuses_and_writable_follows, .timeout = 60)
 	rig_settle(&r);
 	cr_assert_not(end_write(&e, 700000, true));
 	cr_assert(conn_say(e.conn, SPAN_LIT("")));
-	d.fd = fds[1];
 	/* A send takes about half a megabyte: after the first more than a quarter is left. */
-	d.want = 600000;
-	cr_assert(rig_until(&r, drained_to, &d));
+	p.want = 600000;
+	cr_assert(rig_until(&r, reader_has, &p));
 	rig_settle(&r);
 	cr_assert_lt(conn_queued(e.conn), 1200000);
 	cr_assert_gt(conn_queued(e.conn), 300000);
 	cr_assert_eq(e.writables, 0);
-	d.want = 1200000;
-	cr_assert(rig_until(&r, drained_to, &d));
+	p.want = 1200000;
+	cr_assert(rig_until(&r, reader_has, &p));
 	rig_settle(&r);
 	cr_assert_eq(e.writables, 1);
 	cr_assert(end_write(&e, 1000, true));
-	conn_abort(e.conn, -ECANCELED, "done");
-	cr_assert(rig_until(&r, end_closed, &e));
-	close(fds[1]);
+	end_by_abort(&e, p.fd);
 	rig_stop(&r);
 }
 
@@ -272,11 +224,9 @@ Test(conn, saying_is_above_the_bound, .timeout = 60)
 	struct rig r;
 	struct end e = { 0 };
 	char got[64];
-	int fds[2];
+	int peer;
 
-	rig_start(&r, NULL);
-	tcp_pair(fds, 0, 0);
-	end_adopt(&r, &e, fds[0]);
+	rig_single(&r, &e, &peer, 0, 0);
 	conn_set_queue_max(e.conn, 10);
 	cr_assert_not(end_write(&e, 11, true));
 	cr_assert(conn_say(e.conn, SPAN_LIT("</stream:stream>")));
@@ -284,9 +234,8 @@ Test(conn, saying_is_above_the_bound, .timeout = 60)
 	cr_assert_not(conn_say(e.conn, SPAN_LIT("more")));
 	cr_assert_not(end_write(&e, 1, true));
 	rig_settle(&r);
-	cr_assert_eq(read(fds[1], got, sizeof(got)), 16);
-	close(fds[1]);
-	cr_assert(rig_until(&r, end_closed, &e));
+	cr_assert_eq(read(peer, got, sizeof(got)), 16);
+	end_by_peer(&e, peer);
 	rig_stop(&r);
 }
 
@@ -309,29 +258,24 @@ Test(conn, budget_is_shared_and_comes_back, .timeout = 60)
 	struct rig r;
 	struct end greedy = { .mine = &total, .on_writable = fill_budget };
 	struct end modest = { 0 };
-	struct drain d = { .want = 1000 * 1000 };
-	int a[2], b[2];
+	struct reader p = { .want = 1000 * 1000 };
+	int other;
 
 	rig_start(&r, &opts);
-	tcp_pair(a, 4096, 4096);
-	tcp_pair(b, 0, 0);
-	end_adopt(&r, &greedy, a[0]);
-	end_adopt(&r, &modest, b[0]);
+	end_plain(&r, &greedy, &p.fd, 4096, 4096);
+	end_plain(&r, &modest, &other, 0, 0);
 	fill_budget(&greedy);
 	cr_assert_gt(greedy.written, 600000);
 	cr_assert_lt(greedy.written, total);
 	cr_assert_not(end_write(&modest, 5000, true));
 	rig_settle(&r);
 	cr_assert_eq(modest.writables, 0);
-	d.fd = a[1];
-	cr_assert(rig_until(&r, drained, &d));
-	cr_assert_eq(d.got, total);
+	cr_assert(rig_until(&r, reader_has, &p));
+	cr_assert_eq(p.got, total);
 	cr_assert_eq(modest.writables, 1);
 	cr_assert(end_write(&modest, 5000, true));
-	close(a[1]);
-	close(b[1]);
-	cr_assert(rig_until(&r, end_closed, &greedy));
-	cr_assert(rig_until(&r, end_closed, &modest));
+	end_by_peer(&greedy, p.fd);
+	end_by_peer(&modest, other);
 	rig_stop(&r);
 }
 
@@ -414,20 +358,17 @@ Test(conn, turn_bytes_are_those_of_the_turn, .timeout = 60)
 	struct rig r;
 	struct end e = { 0 };
 	char bytes[100];
-	int fds[2];
+	int peer;
 
 	bytes_fill(bytes, sizeof(bytes), 0);
-	rig_start(&r, NULL);
-	tcp_pair(fds, 0, 0);
-	end_adopt(&r, &e, fds[0]);
+	rig_single(&r, &e, &peer, 0, 0);
 	rig_settle(&r);
-	cr_assert_eq(write(fds[1], bytes, sizeof(bytes)), sizeof(bytes));
+	cr_assert_eq(write(peer, bytes, sizeof(bytes)), sizeof(bytes));
 	while (e.received == 0)
 		uring_turn(r.uring, 1000, 10, NULL, NULL);
 	cr_assert_eq(conns_turn_bytes(r.conns), sizeof(bytes));
 	conns_flush(r.conns, rig_now(&r));
 	cr_assert_eq(conns_turn_bytes(r.conns), 0);
-	close(fds[1]);
-	cr_assert(rig_until(&r, end_closed, &e));
+	end_by_peer(&e, peer);
 	rig_stop(&r);
 }

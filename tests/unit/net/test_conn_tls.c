@@ -157,34 +157,33 @@ Test(conn_tls, an_end_without_an_end_of_tls)
 	struct tls *peer = opening();
 	char out[TLS_RECORD_ROOM], in[TLS_RECORD_ROOM];
 	struct tls_io io = { .out = out, .out_room = sizeof(out) };
-	int fds[2][2];
+	int peers[2];
 
 	for (unsigned i = 0; i < 2; i++) {
-		tcp_pair(fds[i], 0, 0);
-		end_adopt(&r, &e[i], fds[i][0]);
+		end_plain(&r, &e[i], &peers[i], 0, 0);
 		secure_server(&e[i]);
 	}
 	cr_assert_eq(tls_handshake(peer, &io), TLS_NEED_INPUT);
-	cr_assert_eq(send(fds[0][1], out, io.out_n, 0), (ssize_t)io.out_n);
-	cr_assert_eq(send(fds[1][1], out, 5, 0), 5);
+	cr_assert_eq(send(peers[0], out, io.out_n, 0), (ssize_t)io.out_n);
+	cr_assert_eq(send(peers[1], out, 5, 0), 5);
 	while (tls_state(peer) == TLS_HANDSHAKE) {
 		ssize_t n;
 
 		rig_settle(&r);
-		n = recv(fds[0][1], in, sizeof(in), MSG_DONTWAIT);
+		n = recv(peers[0], in, sizeof(in), MSG_DONTWAIT);
 		cr_assert_gt(n, 0);
 		io = (struct tls_io){ .in = span_of(in, (size_t)n),
 			.out = out,
 			.out_room = sizeof(out) };
 		while (tls_handshake(peer, &io) == TLS_AGAIN && tls_state(peer) == TLS_HANDSHAKE)
 			;
-		cr_assert_eq(send(fds[0][1], out, io.out_n, 0), (ssize_t)io.out_n);
+		cr_assert_eq(send(peers[0], out, io.out_n, 0), (ssize_t)io.out_n);
 	}
 	cr_assert(rig_until(&r, is_secured, &e[0]));
 	for (unsigned i = 0; i < 2; i++) {
-		cr_assert_eq(shutdown(fds[i][1], SHUT_WR), 0);
+		cr_assert_eq(shutdown(peers[i], SHUT_WR), 0);
 		cr_assert(rig_until(&r, end_closed, &e[i]));
-		close(fds[i][1]);
+		close(peers[i]);
 	}
 	cr_assert_eq(e[0].err + e[1].err, 0);
 	cr_assert_str_eq(e[0].why,
@@ -253,14 +252,13 @@ Test(conn_tls, handshakes_that_had_to_wait_are_read_on)
 static int last_words(struct end *e)
 {
 	struct span go = SPAN_LIT("go");
-	int fds[2];
+	int peer;
 
-	tcp_pair(fds, 0, 0);
-	end_adopt(&r, e, fds[0]);
+	end_plain(&r, e, &peer, 0, 0);
 	rig_settle(&r);
 	cr_assert(conn_write(e->conn, &go, 1, 0));
 	conn_secure(e->conn, accepting());
-	return fds[1];
+	return peer;
 }
 
 static void expect_closed(struct end *e)
@@ -295,16 +293,15 @@ Test(conn_tls, T_S5_input_before_it_begins)
 	static char much[4 * MEGABYTE];
 	struct end e = { 0 };
 	struct span s = span_of(much, sizeof(much));
-	int fds[2];
+	int peer;
 
-	tcp_pair(fds, 4096, 4096);
-	end_adopt(&r, &e, fds[0]);
+	end_plain(&r, &e, &peer, 4096, 4096);
 	cr_assert(conn_write(e.conn, &s, 1, 0)); /* which nobody reads: it is not all out */
 	conn_secure(e.conn, accepting());
 	rig_settle(&r);
-	cr_assert_eq(send(fds[1], "x", 1, 0), 1);
+	cr_assert_eq(send(peer, "x", 1, 0), 1);
 	expect_closed(&e);
-	close(fds[1]);
+	close(peer);
 }
 
 /* A peer on a fast network answers our last words before we know that they are out. */
@@ -325,8 +322,7 @@ Test(conn_tls, a_handshake_may_come_before_the_completion_of_the_last_words)
 	cr_assert_eq(recv(peer, got, 3, MSG_WAITALL), 3);
 	cr_assert_arr_eq(got, "go\x16", 3, "the answer is not a record of a handshake");
 	tls_free(t);
-	close(peer);
-	cr_assert(rig_until(&r, end_closed, &e));
+	end_by_peer(&e, peer);
 }
 
 Test(conn_tls, bytes_before_the_last_words_are_sent_end_the_connection)
@@ -345,17 +341,16 @@ Test(conn_tls, bytes_before_the_last_words_are_sent_end_the_connection)
 Test(conn_tls, bytes_before_our_own_handshake_end_the_connection)
 {
 	struct end e = { 0 };
-	int fds[2];
+	int peer;
 
-	tcp_pair(fds, 0, 0);
-	end_adopt(&r, &e, fds[0]);
+	end_plain(&r, &e, &peer, 0, 0);
 	rig_settle(&r);
 	secure_client(&e);
-	cr_assert_eq(send(fds[1], "<a/>", 4, 0), 4);
+	cr_assert_eq(send(peer, "<a/>", 4, 0), 4);
 	uring_turn(r.uring, 1000, 100, NULL, NULL);
 	expect_closed(&e);
 	cr_assert_str_eq(e.why, "the peer spoke in the clear after TLS was agreed upon");
-	close(fds[1]);
+	close(peer);
 }
 
 /* Text in the clear that came too late to be told apart is no handshake. */
@@ -379,14 +374,13 @@ static bool is_broken(void *end)
 /* Our end of a handshake, and a peer that answers it with something else. */
 static int misunderstood(struct end *e)
 {
-	int fds[2];
+	int peer;
 
-	tcp_pair(fds, 0, 0);
-	end_adopt(&r, e, fds[0]);
+	end_plain(&r, e, &peer, 0, 0);
 	rig_settle(&r);
 	secure_client(e);
 	conns_flush(r.conns, rig_now(&r));
-	return fds[1];
+	return peer;
 }
 
 /* Its peer holds the connection open: nobody has to wait for the end of that. */

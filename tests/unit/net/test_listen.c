@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -10,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "fds.h"
 #include "net/listen.h"
 
 #define CLIENTS 200
@@ -95,17 +95,6 @@ static int client(const struct addr *to)
 		return -1;
 	}
 	return fd;
-}
-
-static unsigned fds_open(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 Test(listen, accepts_all_that_wait, .timeout = 60)

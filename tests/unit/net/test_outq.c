@@ -3,36 +3,14 @@
 #include <sys/uio.h>
 
 #include "net/outq.h"
+#include "noise.h"
 
 #define OPS 100000
 #define BUDGET (1u << 20)
 
-static uint64_t rng_state = 88172645463325252ull;
-
-static uint64_t rng(void)
-{
-	rng_state ^= rng_state << 13;
-	rng_state ^= rng_state >> 7;
-	rng_state ^= rng_state << 17;
-	return rng_state;
-}
-
-/* The byte at a position of the stream that all appends make up. */
-static char byte_at(uint64_t pos)
-{
-	return (char)((pos * 0x9e3779b97f4a7c15ull) >> 56);
-}
-
-static void fill(char *p, size_t n, uint64_t pos)
-{
-	for (size_t i = 0; i < n; i++)
-		p[i] = byte_at(pos + i);
-}
-
 static void check(const char *p, size_t n, uint64_t pos)
 {
-	for (size_t i = 0; i < n; i++)
-		cr_assert_eq(p[i], byte_at(pos + i), "byte %llu", (unsigned long long)(pos + i));
+	cr_assert(bytes_good(p, n, pos), "of %zu bytes at %llu", n, (unsigned long long)pos);
 }
 
 /* What outq_unsent gave, in one piece. */
@@ -93,7 +71,7 @@ static void model_append(struct outq *q, struct model *m)
 	for (unsigned i = 0; i < ARRAY_LEN(pieces); i++) {
 		size_t n = rng() % (rng() % 50 == 0 ? 66000 : 700);
 
-		fill(buffer + total, n, m->appended + total);
+		bytes_fill(buffer + total, n, m->appended + total);
 		pieces[i] = span_of(buffer + total, n);
 		total += n;
 	}

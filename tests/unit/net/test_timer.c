@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "net/timer.h"
+#include "noise.h"
 
 #define TIMERS 300
 #define OPS 100000
@@ -16,16 +17,6 @@ struct probe {
 
 static struct timer_wheel *wheel;
 static uint64_t last_due;
-
-static uint64_t rng_state = 0x9e3779b97f4a7c15ull;
-
-static uint64_t rng(void)
-{
-	rng_state ^= rng_state << 13;
-	rng_state ^= rng_state >> 7;
-	rng_state ^= rng_state << 17;
-	return rng_state;
-}
 
 static void on_fire(struct timer *t, uint64_t now)
 {

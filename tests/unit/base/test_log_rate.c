@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How often a place of the code may write. */
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "log_rig.h"
+
+/* -- rate limit -- */
+
+static void repeat(struct log_site *site, int times)
+{
+	while (times-- > 0)
+		log_event(site, LOG_INFO, "e", "t", NULL, 0);
+}
+
+static int lines(void)
+{
+	int n = 0;
+
+	while (logged_line())
+		n++;
+	return n;
+}
+
+Test(log_rate, burst_then_silence)
+{
+	struct log_site site = { 0 }, other = { 0 };
+
+	logged_start(LOG_INFO, LOG_TEXT);
+	/* As if it had been busy until now: no token accrues during the test. */
+	atomic_store(&site.refill_ms, clock_ms() + 60000);
+	repeat(&site, 1000);
+	cr_assert_eq(lines(), LOG_BURST);
+	cr_assert_eq(atomic_load(&site.suppressed), 1000 - LOG_BURST);
+	/* Other places are not affected. */
+	repeat(&other, 1);
+	cr_assert_eq(lines(), 1);
+}
+
+Test(log_rate, first_use_has_the_whole_burst)
+{
+	struct log_site site = { 0 };
+	int n;
+
+	logged_start(LOG_INFO, LOG_TEXT);
+	repeat(&site, 100);
+	n = lines();
+	cr_assert(n >= LOG_BURST && n <= LOG_BURST + LOG_PER_S, "%d", n);
+}
+
+Test(log_rate, suppressed_is_reported_once)
+{
+	struct log_site site = { 0 };
+
+	logged_start(LOG_INFO, LOG_TEXT);
+	atomic_store(&site.refill_ms, clock_ms() + 60000);
+	repeat(&site, LOG_BURST + 7);
+	cr_assert_eq(lines(), LOG_BURST);
+	/* A second later. */
+	atomic_store(&site.refill_ms, clock_ms() - 1000);
+	repeat(&site, 1);
+	cr_assert_str_eq(logged_text(), "info e: t suppressed=7");
+	repeat(&site, 1);
+	cr_assert_str_eq(logged_text(), "info e: t");
+}
+
+Test(log_rate, refill)
+{
+	struct log_site site = { 0 };
+
+	logged_start(LOG_INFO, LOG_TEXT);
+	for (int second = 0; second < 3; second++) {
+		atomic_store(&site.refill_ms, clock_ms() + 60000);
+		repeat(&site, 100);
+		cr_assert_eq(lines(), second ? 0 : LOG_BURST);
+		atomic_store(&site.refill_ms, clock_ms() - 1000);
+		repeat(&site, 1);
+		atomic_store(&site.refill_ms, clock_ms() + 60000);
+		repeat(&site, 100);
+		cr_assert_eq(lines(), LOG_PER_S);
+	}
+	/* A long rest does not save up more than the burst. */
+	atomic_store(&site.refill_ms, 0);
+	repeat(&site, 1);
+	atomic_store(&site.refill_ms, clock_ms() + 60000);
+	repeat(&site, 100);
+	cr_assert_eq(lines(), LOG_BURST);
+}
+
+Test(log_rate, refill_in_real_time)
+{
+	struct log_site site = { 0 };
+
+	logged_start(LOG_INFO, LOG_TEXT);
+	repeat(&site, 100);
+	lines();
+	usleep(1000 * 1000 / LOG_PER_S + 50000);
+	repeat(&site, 1);
+	cr_assert_eq(lines(), 1);
+}
+
+/* The part of a second that has not become a token yet is not lost. */
+Test(log_rate, refill_keeps_the_remainder)
+{
+	struct log_site site = { 0 };
+	uint64_t mark = clock_ms() - 350;
+
+	logged_start(LOG_INFO, LOG_TEXT);
+	atomic_store(&site.tokens_used, LOG_BURST);
+	atomic_store(&site.refill_ms, mark);
+	repeat(&site, 1);
+	cr_assert_eq((atomic_load(&site.refill_ms) - mark) % 200, 0);
+	cr_assert_gt(atomic_load(&site.refill_ms), mark);
+}
+
+static struct log_site shared_site;
+
+static void *shout(void *arg)
+{
+	(void)arg;
+	repeat(&shared_site, 20000);
+	return NULL;
+}
+
+/* A slow thread with one of the tokens may report what others were refused meanwhile. */
+Test(log_rate, threads_share_a_limit)
+{
+	unsigned written = 0, reported = 0;
+	pthread_t t[4];
+	const char *l;
+
+	logged_start(LOG_INFO, LOG_TEXT);
+	atomic_store(&shared_site.refill_ms, clock_ms() + 60000);
+	for (int i = 0; i < 4; i++)
+		cr_assert_eq(pthread_create(&t[i], NULL, shout, NULL), 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	for (; (l = logged_line()); written++) {
+		const char *count = strstr(l, " suppressed=");
+		uint64_t n = 0;
+
+		cr_assert(!count || span_u64(span_str(count + 12), UINT32_MAX, &n));
+		reported += (unsigned)n;
+	}
+	cr_assert_eq(written, LOG_BURST);
+	cr_assert_eq(written + reported + atomic_load(&shared_site.suppressed), 80000);
+}
