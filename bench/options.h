@@ -36,7 +36,7 @@ struct options {
 	/* What is the matter. */
 	uint64_t stall, vanish, noise, late_pairs, overload; /* in the middle third */
 	uint64_t backend_rate, churn, growth;
-	uint64_t outage, throttle;
+	uint64_t outage, throttle, unknown;
 	/* TLS. */
 	const char *tls_text;
 	enum options_tls tls;

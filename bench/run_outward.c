@@ -380,7 +380,7 @@ static void accounts_judge(struct run *run)
 	if (lost > told)
 		r->stanzas_unknown = (double)(lost - told);
 	/* Only with a connection can anything be gone that the router does not know of. */
-	if (r->stanzas_unknown > 0 && !run->o->outage)
+	if (r->stanzas_unknown > (run->o->outage ? (double)run->o->unknown : 0))
 		result_fail(r, "%.0f stanzas were lost without a word", r->stanzas_unknown);
 }
 

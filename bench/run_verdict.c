@@ -124,7 +124,7 @@ static void counters_judge(struct run *run)
 		? (double)(lost - c->returned - c->in_doubt)
 		: 0;
 	/* Only with a connection can anything be gone that the router does not know of. */
-	if (r->stanzas_unknown > 0 && !run->sink.n_returned)
+	if (r->stanzas_unknown > (run->sink.n_returned ? (double)run->o->unknown : 0))
 		result_fail(r, "%.0f stanzas were lost without a word", r->stanzas_unknown);
 }
 

@@ -17,6 +17,7 @@ struct attempt {
 	uint64_t at[EXPLAIN_STAGES]; /* ms; 0: not reached */
 	const char *detail[EXPLAIN_STAGES];
 	struct place place; /* of the stream; port 0: none yet */
+	struct place tried; /* with EXPLAIN_TRIED */
 	const char *condition; /* that the other server gave */
 	bool failed;
 };
@@ -150,7 +151,7 @@ static void attempt_note(struct attempt *t, enum explain_stage stage, const stru
 	t->at[stage] = now;
 	t->detail[stage] = detail;
 	if (at)
-		t->place = *at;
+		*(stage == EXPLAIN_TRIED ? &t->tried : &t->place) = *at;
 }
 
 void explain_stream(struct explain *x, struct span to, enum explain_stage stage,
@@ -181,6 +182,7 @@ static void attempt_take_over(const struct explain *x, struct attempt *t, struct
 		t->detail[s] = stream->detail[s];
 	}
 	t->place = stream->place;
+	t->tried = stream->tried;
 }
 
 void explain_pair(struct explain *x, struct span from, struct span to, enum explain_stage stage,
@@ -212,8 +214,15 @@ void explain_verified(struct explain *x, struct span from, struct span to, const
 
 /* -- in words -- */
 
-static const char *const stage_name[EXPLAIN_STAGES] = { "began", "names", "connected", "tls",
-	"stream", "auth", "claimed", "verified", "result" };
+static const char *const stage_name[EXPLAIN_STAGES] = { "began", "names", "tried", "connected",
+	"tls", "stream", "auth", "claimed", "verified", "result" };
+
+static const struct place *stage_place(const struct attempt *t, unsigned stage)
+{
+	if (stage == EXPLAIN_TRIED)
+		return &t->tried;
+	return stage == EXPLAIN_CONNECTED && t->place.addr.port ? &t->place : NULL;
+}
 
 /* What the stage took: since the one before it that was reached. */
 static uint64_t stage_ms(const struct attempt *t, unsigned stage)
@@ -229,16 +238,17 @@ static uint64_t stage_ms(const struct attempt *t, unsigned stage)
 static void stage_write(const struct attempt *t, unsigned stage, uint64_t now,
 	char text[STAGE_TEXT])
 {
+	const struct place *at = stage_place(t, stage);
 	char place[ADDR_TEXT] = "";
 
-	if (stage == EXPLAIN_CONNECTED && t->place.addr.port)
-		addr_format(&t->place.addr, place);
+	if (at)
+		addr_format(&at->addr, place);
 	if (stage == EXPLAIN_BEGUN)
 		(void)snprintf(text, STAGE_TEXT, "%.1f s ago", (double)(now - t->at[stage]) / 1e3);
 	else
 		(void)snprintf(text, STAGE_TEXT, "%lu ms%s%s%s%s%s%s",
 			(unsigned long)stage_ms(t, stage), *place ? " " : "", place,
-			*place && t->place.direct ? " direct" : "", t->detail[stage] ? " " : "",
+			at && at->direct ? " direct" : "", t->detail[stage] ? " " : "",
 			t->detail[stage] ? t->detail[stage] : "", "");
 }
 
@@ -285,19 +295,30 @@ void explain_failed(struct explain *x, struct span from, struct span to, const c
 	log_event(&site, LOG_WARN, "pair-failed", why, tale.fields, tale.n);
 }
 
+/* One that waits for its stream is as far as that one is. */
+static struct attempt attempt_so_far(const struct explain *x, const struct account *a,
+	unsigned which)
+{
+	struct attempt t = a->attempts[which];
+
+	if (which == a->last && !t.at[EXPLAIN_CLAIMED] && !t.at[EXPLAIN_RESULT])
+		attempt_take_over(x, &t, account_to(a), NULL);
+	return t;
+}
+
 /* How many attempts were told. */
-static unsigned account_tell(const struct account *a, uint64_t now)
+static unsigned account_tell(const struct explain *x, const struct account *a, uint64_t now)
 {
 	unsigned told = 0;
 
 	for (unsigned n = 1; n <= EXPLAIN_ATTEMPTS; n++) {
-		const struct attempt *t = &a->attempts[(a->last + n) % EXPLAIN_ATTEMPTS];
+		struct attempt t = attempt_so_far(x, a, (a->last + n) % EXPLAIN_ATTEMPTS);
 		struct log_site unlimited = { 0 }; /* it is asked for, and bounded */
 		struct tale tale;
 
-		if (!t->at[EXPLAIN_BEGUN])
+		if (!t.at[EXPLAIN_BEGUN])
 			continue;
-		attempt_tell(a, t, now, &tale);
+		attempt_tell(a, &t, now, &tale);
 		log_event(&unlimited, LOG_INFO, "pair-explained",
 			"an attempt to send for a domain pair", tale.fields, tale.n);
 		told++;
@@ -321,7 +342,7 @@ void explain_all(const struct explain *x, uint64_t now)
 			continue;
 		}
 		healthy += good;
-		told += account_tell(a, now);
+		told += account_tell(x, a, now);
 	}
 	if (left)
 		LOG(LOG_INFO, "pairs-not-explained",

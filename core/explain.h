@@ -6,9 +6,10 @@
  * condition. A failure is told the log in one event; SIGUSR1 has all of them told.
  *
  * What concerns the stream (up to authentication) is noted for the target, and taken over
- * by each pair that is claimed on it. Bounded: LIMIT_EXPLAINED pairs and as many targets
- * a worker, EXPLAIN_ATTEMPTS of each pair; those that were noted longest ago make room.
- * Without memory nothing is noted. Owner thread only; times in ms; texts are static.
+ * by each pair that is claimed on it or fails before; one that waits is told with it.
+ * Bounded: LIMIT_EXPLAINED pairs and as many targets a worker, EXPLAIN_ATTEMPTS of each
+ * pair; those that were noted longest ago make room. Without memory nothing is noted.
+ * Owner thread only; times in ms; texts are static.
  */
 #ifndef SLUICE_CORE_EXPLAIN_H
 #define SLUICE_CORE_EXPLAIN_H
@@ -21,6 +22,7 @@
 enum explain_stage {
 	EXPLAIN_BEGUN, /* the first stanza came; or the stream was asked for */
 	EXPLAIN_NAMES,
+	EXPLAIN_TRIED, /* the last place that took no connection, and why */
 	EXPLAIN_CONNECTED,
 	EXPLAIN_TLS,
 	EXPLAIN_STREAM,

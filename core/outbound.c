@@ -28,6 +28,15 @@ void outbound_lose(struct outbound *o, enum out_loss loss)
 	o->lost = true;
 }
 
+/* Some say no to a proof by going: without a word, without an answer, or with an error of this kind. */
+static bool refused_by_end(const struct outbound *o, int err)
+{
+	if (o->phase != OUTBOUND_AUTH || err == -ENOMEM)
+		return false;
+	return !o->condition || strcmp(o->condition, "not-authorized") == 0 ||
+		strcmp(o->condition, "undefined-condition") == 0;
+}
+
 /* Without a reason of ours, what can be told from how far it had come. */
 static enum out_loss loss_of(const struct outbound *o, int err)
 {
@@ -35,7 +44,7 @@ static enum out_loss loss_of(const struct outbound *o, int err)
 		return o->loss;
 	if (o->phase == OUTBOUND_TLS && !o->tls_offered)
 		return OUT_LOSS_TLS;
-	if (o->refused && !o->answered)
+	if ((o->refused && !o->answered) || refused_by_end(o, err))
 		return OUT_LOSS_EXTERNAL;
 	if (o->condition)
 		return OUT_LOSS_ERROR;
@@ -139,6 +148,8 @@ static void dial_place_failed(void *user, unsigned which, int err, const char *w
 	addr_format(&dialled(o)[which].addr, peer);
 	LOG(LOG_DEBUG, "outbound-place-failed", why, LF_STR("peer", peer),
 		LF_STR("to", o->opening.to), LF_INT("errno", -err));
+	explain_stream(o->w->explain, span_str(o->opening.to), EXPLAIN_TRIED, &dialled(o)[which],
+		why, o->w->now);
 	/* Nobody is kept from a place because some server names it. */
 	if (!o->redirect)
 		initiator_place_failed(o->w->initiator, &o->places[which], o->w->now);

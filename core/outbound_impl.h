@@ -23,6 +23,15 @@ enum outbound_phase {
 	OUTBOUND_UP,
 };
 
+/* Of what waits: written up to `end` (outbound.written), and begun at `at`. */
+struct mark {
+	uint64_t end, at;
+};
+
+/* What is written within MARK_MS has one mark; all of them last for as long as it takes to be slow. */
+#define MARK_MS 250
+#define MARKS (TIMEOUT_SLOW_MS / MARK_MS)
+
 struct outbound {
 	struct stream s; /* once it is connected */
 	struct worker *w;
@@ -53,7 +62,8 @@ struct outbound {
 	uint64_t last_output; /* ms */
 	uint64_t certificate_ends; /* ms: of the peer's, if it has proven the domain */
 	uint64_t written; /* bytes of stanzas */
-	uint64_t probe_end, probe_at; /* how long do they wait? Up to where, written when */
+	struct mark marks[MARKS]; /* how long do they wait? A ring, the oldest is at first_mark */
+	unsigned first_mark, n_marks;
 	struct shares *shares; /* while its queue is long; NULL also without memory */
 	struct list late; /* struct late: came after the connection had died */
 	size_t late_bytes;

@@ -314,6 +314,12 @@ static void identify(struct outbound *o, struct tls *t)
 	tls_peer_forget(t);
 }
 
+static void outbound_explain(const struct outbound *o, enum explain_stage stage, const char *detail)
+{
+	explain_stream(o->w->explain, span_str(o->opening.to), stage, out_link_place(o->link),
+		detail, o->w->now);
+}
+
 /* The header's `to` has to be proven before anything else is said (rule 4.2). True: it is ended. */
 static bool too_weak(struct outbound *o)
 {
@@ -323,6 +329,7 @@ static bool too_weak(struct outbound *o)
 	if (!header_strong(o) || outbound_proves(o, span_str(o->opening.to), &why))
 		return false;
 	STATS_INC(&o->w->stats, certs_out_refused);
+	outbound_explain(o, EXPLAIN_TLS, why);
 	addr_format(conn_peer(o->s.conn), peer);
 	LOG(LOG_WARN, "outbound-certificate",
 		"the server's certificate does not prove the domain, which policy requires",
@@ -331,12 +338,6 @@ static bool too_weak(struct outbound *o)
 	outbound_lose(o, OUT_LOSS_TLS);
 	stream_hang_up(&o->s, "the server's certificate does not prove the domain");
 	return true;
-}
-
-static void outbound_explain(const struct outbound *o, enum explain_stage stage, const char *detail)
-{
-	explain_stream(o->w->explain, span_str(o->opening.to), stage, out_link_place(o->link),
-		detail, o->w->now);
 }
 
 void outbound_secured(struct stream *s)

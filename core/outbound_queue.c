@@ -69,10 +69,45 @@ static enum outbound_write write_pressed(struct outbound *o, const struct span *
 	return OUTBOUND_SENT;
 }
 
-/* Has what was written up to the probe gone to the kernel? */
-static bool probe_is_out(const struct outbound *o)
+/* -- how long does it wait? -- */
+
+static const struct mark *mark_nth(const struct outbound *o, unsigned n)
 {
-	return o->written - o->probe_end >= conn_queued(o->s.conn);
+	return &o->marks[(o->first_mark + n) % MARKS];
+}
+
+/* Has what was written up to there gone to the kernel? */
+static bool mark_is_out(const struct outbound *o, const struct mark *m)
+{
+	return o->written - m->end >= conn_queued(o->s.conn);
+}
+
+bool outbound_is_slow(const struct outbound *o)
+{
+	unsigned n = 0;
+
+	while (n < o->n_marks && mark_is_out(o, mark_nth(o, n)))
+		n++;
+	return conn_stalled(o->s.conn) ||
+		(n < o->n_marks && o->w->now >= mark_nth(o, n)->at + TIMEOUT_SLOW_MS);
+}
+
+/* Rule 2.9.4: the age of the queue. When there are no marks left the oldest is of age. */
+static void outbound_time(struct outbound *o, size_t len)
+{
+	struct mark *last;
+
+	o->written += len;
+	while (o->n_marks > 0 && mark_is_out(o, mark_nth(o, 0))) {
+		o->first_mark = (o->first_mark + 1) % MARKS;
+		o->n_marks--;
+	}
+	last = &o->marks[(o->first_mark + o->n_marks + MARKS - 1) % MARKS];
+	if (o->n_marks == 0 || (o->n_marks < MARKS && o->w->now >= last->at + MARK_MS)) {
+		last = &o->marks[(o->first_mark + o->n_marks++) % MARKS];
+		last->at = o->w->now;
+	}
+	last->end = o->written;
 }
 
 /* An empty queue takes anything: else the largest stanza might never go. */
@@ -84,22 +119,6 @@ bool outbound_has_room(struct outbound *o, size_t n)
 		return true;
 	conn_await_room(o->s.conn);
 	return false;
-}
-
-bool outbound_is_slow(const struct outbound *o)
-{
-	return conn_stalled(o->s.conn) ||
-		(o->probe_at && !probe_is_out(o) && o->w->now >= o->probe_at + TIMEOUT_SLOW_MS);
-}
-
-/* One stanza at a time is timed (rule 2.9.4: the age of the queue). */
-static void outbound_time(struct outbound *o, size_t len)
-{
-	o->written += len;
-	if (!probe_is_out(o))
-		return;
-	o->probe_end = o->written;
-	o->probe_at = o->w->now;
 }
 
 enum outbound_write outbound_write(struct outbound *o, const struct span *pieces, unsigned n,

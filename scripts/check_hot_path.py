@@ -14,14 +14,19 @@ import subprocess
 import sys
 
 # From the completion of a receive to the bytes in the queue of the target's link or of the stream to
-# another server, or in the parcel for the worker that has it.
-HOT = ["scan", "router_from_outside", "router_from_backend", "outward_stanza", "outward_record",
+# another server, or in the parcel for the worker that has it, and what that worker does with it; and the
+# completion of a send. Calls by pointer are not followed: what is behind one begins anew here.
+HOT = ["on_recv", "stream_on_input", "inbound_frame", "component_frame", "channels_record", "on_send", "scan", "router_from_outside", "router_from_backend", "outward_stanza", "outward_record",
        "initiator_stanza", "outbound_write", "pairs_find", "forward_begin", "forward_fault", "forward_domains",
        "splice_pieces", "route_stanza", "component_write", "channel_write", "mesh_write", "mesh_last",
        "mesh_extend", "conn_write", "outq_append_all", "outq_mark"]
 
-# Left on the way by: a new segment or parcel, a spelling that is not known, an error, a reload.
-SLOW = {"outside_slowly", "outside_undecided", "router_bounce", "bounce_make", "log_event", "pair_review",
+# Left on the way by: a record of TLS (the library's business, once for many stanzas), an element that is
+# no stanza, a new stream, the canary; a new segment or parcel, a spelling that is not known, an error, a
+# reload.
+SLOW = {"conn_tls_input", "conn_tls_early", "conn_tls_eof", "claims_element", "inbound_foreign",
+        "stream_element", "component_handshake", "scan_new", "canary_refuses", "backlog_takes_stanza",
+        "outside_slowly", "outside_undecided", "router_bounce", "bounce_make", "log_event", "pair_review",
         "target_route", "stream_fail", "stream_fail_about", "route_park", "inbound_pause", "inbound_resume",
         "backend_undecided", "out_begin", "out_keep", "refuse", "router_return", "write_late", "write_pressed",
         "initiator_link_slow",

@@ -27,13 +27,15 @@ unit_tests() {
 	ctest --preset "$1" -j"$(nproc)" --output-junit "$reports/ctest-$1.xml" || true
 }
 
+# BUILD [FILE...]: of tests/interop, all unless said otherwise.
 interop_tests() {
-	local status=0
+	local status=0 files=(tests/interop)
+	(($# == 1)) || files=("${@:2}")
 	step "interoperability: $1"
 	reported+=("$reports/interop-$1.xml")
 	# Debian's Python by its path: python3-slixmpp is for no other.
 	SLUICE_BUILD=build/$1 /usr/bin/python3 -m pytest -q -p no:cacheprovider \
-		--junitxml "$reports/interop-$1.xml" tests/interop || status=$?
+		--junitxml "$reports/interop-$1.xml" "${files[@]}" || status=$?
 	# 1: a test failed, and the report says so. 5: no test there. Otherwise pytest
 	# itself failed; a report that cannot be read counts as a failure.
 	case $status in
@@ -111,6 +113,7 @@ main() {
 		soak &
 		interop_tests release
 		interop_tests debug
+		interop_tests tsan tests/interop/test_outward_many.py # two workers, and real servers
 		wait
 		step "soak: five minutes, beside them"
 		tail -n 60 "$reports/soak.log"

@@ -136,6 +136,7 @@ struct authority {
 	pthread_t thread;
 	struct sham *sham;
 	const char *verdict;
+	_Atomic unsigned connections; /* one after the other: on a second one nobody would answer */
 };
 
 static struct authority authorities[2];
@@ -197,6 +198,13 @@ static void authority_serve(const struct authority *a, struct line *l)
 	line_close(l);
 }
 
+/* What all workers asked, from the first claims on, which came at the same time, went over one. */
+static void asked_over_one(const struct authority *a)
+{
+	cr_assert_eq(atomic_load(&a->connections), 1);
+	cr_assert(sham_idle(a->sham), "another connection to the authority waits");
+}
+
 static void *authority_main(void *arg)
 {
 	struct authority *a = arg;
@@ -207,6 +215,7 @@ static void *authority_main(void *arg)
 
 		if (fd < 0)
 			continue;
+		atomic_fetch_add(&a->connections, 1);
 		line_open(&l, fd);
 		authority_serve(a, &l);
 	}
@@ -412,6 +421,7 @@ Test(races, T_R3_a_stanza_in_the_packet_that_follows_valid)
 	cr_assert_geq(streams, rounds / SCALE / PAIRS);
 	all_arrived(rounds / SCALE);
 	cr_assert_eq(STAT(stream_errors_sent), 0);
+	asked_over_one(&authorities[0]);
 }
 
 /* -- valid and invalid at the same moment -- */
@@ -570,4 +580,5 @@ Test(races, T_G21_each_pair_arrives_in_its_order)
 	cr_assert_eq(peers_run(1000 * PEERS, speaks_in_order), 2 * PEERS);
 	all_arrived(1000 / SCALE * OWN * PEERS);
 	cr_assert_eq(STAT(stream_errors_sent), 0);
+	asked_over_one(&authorities[0]);
 }

@@ -3,7 +3,9 @@
 #include "harness.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sysexits.h>
@@ -433,4 +435,55 @@ Test(worker, drain_of_a_stream_that_waits_for_its_claims)
 	tap_say(t, "</stream:stream>");
 	tap_expect_end(t);
 	cr_assert_lt(rig_now() - begin, TIMEOUT_CLOSE_MS);
+}
+
+/* -- processors -- */
+
+/* Which processors have a thread of this process to themselves that may run nowhere else, and how many
+ * such threads there are. */
+static unsigned pinned_threads(cpu_set_t *cpus)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *task;
+	unsigned n = 0;
+
+	CPU_ZERO(cpus);
+	cr_assert(tasks);
+	while ((task = readdir(tasks))) {
+		pid_t tid = (pid_t)atoi(task->d_name);
+		cpu_set_t own;
+
+		if (tid == 0 || sched_getaffinity(tid, sizeof(own), &own) < 0 ||
+			CPU_COUNT(&own) != 1)
+			continue;
+		CPU_OR(cpus, cpus, &own);
+		n++;
+	}
+	closedir(tasks);
+	return n;
+}
+
+Test(worker, pinned_workers_have_a_processor_each)
+{
+	cpu_set_t all, cpus;
+
+	cr_assert_eq(sched_getaffinity(0, sizeof(all), &all), 0);
+	if (CPU_COUNT(&all) < 2)
+		cr_skip_test("a single processor");
+	rig_start("--pin", "--workers", "2", NULL);
+	cr_expect_eq(pinned_threads(&cpus), 2);
+	cr_expect_eq(CPU_COUNT(&cpus), 2);
+	CPU_AND(&cpus, &cpus, &all);
+	cr_expect_eq(CPU_COUNT(&cpus), 2, "of those that the process may use");
+}
+
+Test(worker, without_pin_they_run_anywhere)
+{
+	cpu_set_t all, cpus;
+
+	cr_assert_eq(sched_getaffinity(0, sizeof(all), &all), 0);
+	if (CPU_COUNT(&all) < 2)
+		cr_skip_test("a single processor");
+	rig_start("--workers", "2", NULL);
+	cr_expect_eq(pinned_threads(&cpus), 0);
 }
