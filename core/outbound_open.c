@@ -195,10 +195,12 @@ static void limits_read(struct outbound *o, const struct element *features)
 }
 
 /* Within TLS servers offer what suits the certificate that they were shown: another sender's may be
- * worth more to them. */
+ * worth more to them. So it may be where the sender's own rule has kept us out of TLS. */
 static void unsupported(struct outbound *o, const char *why)
 {
-	outbound_lose(o, outbound_is_secure(o) ? OUT_LOSS_UNPROVEN : OUT_LOSS_UNSUPPORTED);
+	bool others_may = outbound_is_secure(o) || (o->tls_offered && o->w->keyring);
+
+	outbound_lose(o, others_may ? OUT_LOSS_UNPROVEN : OUT_LOSS_UNSUPPORTED);
 	stream_fail(&o->s, "unsupported-feature", NULL, why);
 }
 
@@ -212,7 +214,6 @@ static bool go_on_open(struct outbound *o, const struct offer *offer)
 	enum tls_policy wanted = tls_wanted(o);
 
 	if (o->w->keyring && wanted != TLS_OFF && (offer->tls || wanted == TLS_REQUIRED)) {
-		o->tls_offered = offer->tls;
 		o->phase = OUTBOUND_TLS;
 		opening_ask(&o->opening, &o->s);
 		stream_set_timer(&o->s, TIMEOUT_TLS_MS);
@@ -276,6 +277,7 @@ void outbound_features(struct outbound *o, const struct element *e)
 	}
 	offer = offer_read(e);
 	limits_read(o, e);
+	o->tls_offered = offer.tls;
 	o->errors = offer.errors;
 	o->dialback |= offer.dialback;
 	if (o->authenticated)

@@ -103,7 +103,7 @@ static enum out_take out_keep(struct initiator *i, struct out_pair *p, const str
 	if (first && p->state == OUT_PAIR_VALID)
 		list_add_tail(&p->seat->l->held, &p->in_link);
 	if (first && (p->state <= OUT_PAIR_QUEUED || p->state == OUT_PAIR_VALID))
-		out_pair_arm(i, p, p->give_up);
+		out_pair_arm_kept(i, p);
 	return OUT_KEPT;
 }
 
@@ -288,9 +288,6 @@ bool initiator_answer(struct initiator *i, struct out_link *l, struct span from,
 		return false;
 	}
 	out_link_learn(i, l, p, answer);
-	/* Whoever has called two of them invalid may still be about to close. */
-	if (answer != ANSWER_INVALID)
-		out_link_calm(i, l);
 	switch (answer) {
 	case ANSWER_VALID:
 		out_pair_valid(i, p);
@@ -299,10 +296,12 @@ bool initiator_answer(struct initiator *i, struct out_link *l, struct span from,
 		out_pair_refused(i, p, condition);
 		break;
 	case ANSWER_INVALID:
+		/* Whoever has called two of them invalid may still be about to close. */
 		out_pair_invalid(i, p);
 		return true;
 	}
-	out_link_claiming(i, l);
+	/* Last of all: what was held for the pair itself must not go where it has just been refused. */
+	out_link_calm(i, l);
 	return true;
 }
 

@@ -26,7 +26,9 @@
  * up to max_pairs go on the emptiest. A pair stays on its stream (order, rule 8.7); when that ends, it moves once the
  * stream is gone, and what the kernel had not taken moves with it (initiator_requeue).
  * A stream of its own have: a pair that was called invalid before, one whose sender's names do not
- * lead to us (ops->is_ours), and one that was told resource-constraint, once.
+ * lead to us (ops->is_ours), and one that was told resource-constraint, once. So have all pairs of a
+ * target whose server has no dialback: max_streams of these are opened at a time. When such a stream is
+ * lost again and again, its pair waits, and nobody else.
  *
  * Who calls when. resolve, open, close and claim are called from initiator_turn and from nowhere
  * else; give_back, send, suits, permits, is_ours and step also from the events below. From inside an op
@@ -144,7 +146,8 @@ struct initiate_opts {
 	uint32_t max_pairs; /* of a stream: --max-pairs-per-stream */
 	unsigned max_streams; /* --max-streams-per-endpoint */
 	enum invalid_received invalid_received;
-	unsigned max_links; /* streams at once; 0: any number */
+	/* Streams at once, of which no sender and no target has more than it leaves; 0: any number. */
+	unsigned max_links;
 	size_t max_kept; /* bytes of stanzas kept for all pairs; what comes back unsent may exceed it */
 };
 
@@ -217,7 +220,9 @@ enum out_loss {
 	OUT_LOSS_TLS, /* TLS or a certificate is demanded, and is not to be had there */
 	OUT_LOSS_EXTERNAL, /* the peer ended it after SASL EXTERNAL failed */
 	OUT_LOSS_UNSUPPORTED, /* no way to authenticate there */
-	OUT_LOSS_UNPROVEN, /* none for the header's sender: its certificate is not what the peer wants */
+	/* None for the header's sender: its certificate is not what the peer wants, or our own rule keeps
+	 * it out of TLS. */
+	OUT_LOSS_UNPROVEN,
 	OUT_LOSS_ERROR, /* stream error: condition */
 	OUT_LOSS_CLOSED, /* the peer ended it, or the connection broke */
 	OUT_LOSS_OURS, /* we ended it */

@@ -21,6 +21,8 @@
 #include "dialback/table.h"
 #include "dialback/wheel.h"
 
+#define SHORT_LIFE_MS 60000 /* of a stream that is good for little */
+
 /* A stanza that waits. */
 struct kept {
 	struct list link;
@@ -82,6 +84,7 @@ struct target {
 	unsigned losses; /* in a row, of streams that had not lived for long */
 	unsigned pairs;
 	bool watched; /* has waited for another's stream: will not do so again */
+	bool claimless; /* its server, when last seen, took certificates alone */
 	uint16_t len;
 	char domain[];
 };
@@ -106,8 +109,11 @@ struct out_pair {
 	struct list *mark; /* behind which what comes back unsent is put */
 	struct deadline due;
 	uint64_t give_up; /* ms: when what is kept goes back */
+	uint64_t moved_at, moving_since; /* ms: what came back unsent, again and again */
 	uint64_t asked_at; /* ms */
 	uint64_t hold_until, hold_ms; /* FAILED */
+	uint64_t not_before; /* ms: it waits, and no stream of its own is opened */
+	unsigned losses; /* in a row, of streams of its own that had not lived for long */
 	struct out_reason reason; /* FAILED */
 	uint32_t bytes, stanzas; /* kept */
 	uint8_t state; /* enum out_pair_state */
@@ -228,6 +234,7 @@ void out_pair_fade(struct initiator *i, struct out_pair *p);
 void out_pair_unseat(struct initiator *i, struct out_pair *p);
 void out_pair_due(struct initiator *i, struct out_pair *p);
 void out_pair_arm(struct initiator *i, struct out_pair *p, uint64_t at);
+void out_pair_arm_kept(struct initiator *i, struct out_pair *p); /* for what is kept */
 
 /* -- target.c, seat.c -- */
 
@@ -250,8 +257,9 @@ void target_advance(struct initiator *i, struct target *t);
 /* No stream could be had for it: what waits goes back, or is tried again. */
 void target_fail(struct initiator *i, struct target *t, enum out_failure how,
 	const char *condition);
-/* A good stream was lost: when may it be opened again? */
+/* A good stream was lost: when may it be opened again? To the target, or one of a pair's own. */
 void target_lost(struct initiator *i, struct target *t, bool lived, bool shut_down);
+void out_pair_lost(struct initiator *i, struct out_pair *p, bool lived, bool shut_down);
 void target_due(struct initiator *i, struct target *t);
 /* May it have one more stream now? */
 bool target_may_open(const struct initiator *i, const struct target *t);

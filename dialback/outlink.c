@@ -114,12 +114,21 @@ static void out_link_unqueue(struct out_link *l)
 		list_del(&l->opener->open_turn);
 }
 
+/* Is a slot left to it? Of all that there are nobody has more than it leaves to the others. */
+static bool sender_may_open(const struct initiator *i, const struct sender *s)
+{
+	return s->opening == 0 || s->opening < LIMIT_OUT_OPENING - i->opening;
+}
+
+/* Not to where it would come later: a flood must not take what others open. */
 void out_link_hasten(struct initiator *i, struct out_link *l, struct sender *s)
 {
 	struct sender *was = l->opener;
+	bool first = was->to_open.next == &l->todo;
 
-	if (l->state != OUT_LINK_TO_OPEN || s == was || !list_empty(&s->to_open) ||
-		(was->to_open.next == &l->todo && was->opening <= s->opening))
+	if (l->state != OUT_LINK_TO_OPEN || s == was || !list_empty(&s->to_open))
+		return;
+	if ((first || !sender_may_open(i, s)) && was->opening <= s->opening)
 		return;
 	out_link_unqueue(l);
 	l->opener = s;
@@ -127,18 +136,29 @@ void out_link_hasten(struct initiator *i, struct out_link *l, struct sender *s)
 	sender_rest(i, was);
 }
 
-/* Of all that there may be nobody has more than is left to the others. */
-static bool may_have_link(const struct initiator *i, const struct sender *s)
+static uint64_t target_links(const struct target *t)
 {
+	uint64_t n = 0;
+
+	list_each(at, &t->seats) n++;
+	return n;
+}
+
+/* Of all that there may be nobody has more than is left to the others: no sender, and no server that wants
+ * one for each of them. */
+static bool may_have_link(const struct initiator *i, const struct sender *s, const struct target *t)
+{
+	uint64_t left = i->opts.max_links - i->stats.open_links;
+
 	return !i->opts.max_links ||
-		(i->stats.open_links < i->opts.max_links &&
-			s->links < i->opts.max_links - i->stats.open_links);
+		(i->stats.open_links < i->opts.max_links && s->links < left &&
+			target_links(t) < left);
 }
 
 struct out_link *out_link_new(struct initiator *i, struct target *t, struct sender *s, bool apart)
 {
 	struct span from = span_of(s->domain, s->len), to = target_name(t);
-	struct out_link *l = t->n_places && may_have_link(i, s)
+	struct out_link *l = t->n_places && may_have_link(i, s, t)
 		? mem_try_zalloc(sizeof(*l) + from.n + to.n)
 		: NULL;
 
@@ -191,6 +211,8 @@ void out_link_free(struct initiator *i, struct out_link *l)
 		list_del(&s->of_target);
 		list_del(&s->of_link);
 		mem_free(s);
+		if (!list_empty(&t->waiting))
+			target_stir(i, t); /* its turn may have come */
 		target_rest(i, t);
 	}
 	out_link_withdraw(l);
@@ -227,14 +249,49 @@ static void out_link_disown(struct initiator *i, struct out_link *l)
 	sender_rest(i, was);
 }
 
+/* It was never dialled, and is not to be. */
+static void out_link_drop(struct initiator *i, struct out_link *l)
+{
+	out_link_disown(i, l);
+	initiator_link_down(i, l, OUT_LOSS_OURS, NULL, i->now);
+}
+
+/* Also those whose opener has to wait for a slot, and is not in turn. */
 void out_links_drop(struct initiator *i)
 {
-	while (!list_empty(&i->openers)) {
-		struct out_link *l = openers_next(i);
+	list_each_safe(at, tmp, &i->links)
+	{
+		struct out_link *l = container_of(at, struct out_link, all);
 
-		out_link_disown(i, l);
-		initiator_link_down(i, l, OUT_LOSS_OURS, NULL, i->now);
+		if (l->state != OUT_LINK_TO_OPEN)
+			continue;
+		out_link_unqueue(l);
+		out_link_drop(i, l);
 	}
+}
+
+/* By those who sit on it, or will: from another stream of the target, or of another target. */
+static bool out_link_is_awaited(const struct out_link *l)
+{
+	if (l->pairs > 0 || !list_empty(&l->watchers))
+		return true;
+	list_each(at, &l->seats)
+	{
+		if (container_of(at, struct seat, of_link)->target->pairs > 0)
+			return true;
+	}
+	return false;
+}
+
+static void out_link_dial(struct initiator *i, struct out_link *l)
+{
+	l->state = OUT_LINK_OPENING;
+	i->opening++;
+	l->opener->opening++;
+	i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_DIALLED, &l->places[0], NULL);
+	if (!i->ops->open(i->ctx, l, l->places, l->n_places, out_link_from(l), out_link_to(l),
+		    l->external))
+		initiator_link_down(i, l, OUT_LOSS_OVERLOAD, NULL, i->now);
 }
 
 void out_links_open(struct initiator *i)
@@ -244,19 +301,15 @@ void out_links_open(struct initiator *i)
 		struct out_link *l;
 
 		/* The others' slots: it goes on when one of its own is free again. */
-		if (s->opening && s->opening >= LIMIT_OUT_OPENING - i->opening) {
+		if (!sender_may_open(i, s)) {
 			list_del(&s->open_turn);
 			continue;
 		}
 		l = openers_next(i);
-		l->state = OUT_LINK_OPENING;
-		i->opening++;
-		s->opening++;
-		i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_DIALLED, &l->places[0],
-			NULL);
-		if (!i->ops->open(i->ctx, l, l->places, l->n_places, out_link_from(l),
-			    out_link_to(l), l->external))
-			initiator_link_down(i, l, OUT_LOSS_OVERLOAD, NULL, i->now);
+		if (out_link_is_awaited(l))
+			out_link_dial(i, l);
+		else
+			out_link_drop(i, l);
 	}
 }
 
@@ -386,6 +439,8 @@ void initiator_link_up(struct initiator *i, struct out_link *l, const struct out
 
 		if (!l->apart)
 			t->not_before = t->held_until = 0;
+		t->claimless = facts->claimless;
+		target_stir(i, t);
 	}
 	if (!l->errors)
 		out_link_withdraw(l);

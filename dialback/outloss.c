@@ -4,7 +4,6 @@
 #include "dialback/initiate_impl.h"
 
 #define OLD_STYLE_MS 5000 /* an end this soon after a claim for a further target is its answer */
-#define SHORT_LIFE_MS 60000
 
 static bool is_one_of(const char *condition, const char *const *names, size_t n)
 {
@@ -154,30 +153,26 @@ static void out_pair_orphan(struct initiator *i, struct out_pair *p, enum out_fa
 		out_pair_leave(i, p);
 }
 
-static void out_pair_blame(struct initiator *i, struct out_pair *p, enum out_failure failure)
-{
-	p->isolated = true;
-	out_pair_fail(i, p, failure, NULL, HOLD_POLICY_MS);
-}
-
 /* A stream that could not be had as it was demanded: it may be the sender's own rule that demands so
  * much. One of them is not enough to fail a target for all others; and no number of certificates that
  * are refused says anything about the others' ones. */
-static bool out_link_blames_sender(struct initiator *i, struct out_link *l, enum out_loss how,
-	enum out_failure failure)
+static bool out_link_blames_sender(struct initiator *i, struct out_link *l, struct target *t,
+	enum out_loss how, enum out_failure failure)
 {
 	struct out_pair *p = out_pair_find(i, out_link_from(l), out_link_to(l));
 	bool here = p && p->seat && p->seat->l == l;
 
 	if (how == OUT_LOSS_UNPROVEN) {
+		t->claimless = true;
 		if (here)
-			out_pair_blame(i, p, failure);
+			out_pair_fail(i, p, failure, NULL, HOLD_POLICY_MS);
 		return true;
 	}
-	if (failure != OUT_NO_TLS || !here || p->target->failures > 0)
+	if (failure != OUT_NO_TLS || !here || t->failures > 0)
 		return false;
-	p->target->failures++;
-	out_pair_blame(i, p, failure);
+	t->failures++;
+	p->isolated = true;
+	out_pair_fail(i, p, failure, NULL, HOLD_POLICY_MS);
 	return true;
 }
 
@@ -187,20 +182,28 @@ static void out_link_failed(struct initiator *i, struct out_link *l, enum out_lo
 {
 	struct target *t = target_find(i, out_link_to(l));
 
-	if (!l->apart && !out_link_blames_sender(i, l, how, failure))
+	if (!l->apart && !out_link_blames_sender(i, l, t, how, failure))
 		target_fail(i, t, failure, condition);
 }
 
+/* What was there for one sender alone, and is lost, delays nobody else. */
 static void seat_lost(struct initiator *i, struct seat *s, const char *condition, bool survives)
 {
 	const struct out_link *l = s->l;
+	bool lived = i->now >= l->up_at + SHORT_LIFE_MS;
+	bool shut_down = condition && strcmp(condition, "system-shutdown") == 0;
 
 	if (!l->proved)
 		return;
 	s->target->trusted_until = i->now + HOLD_TRUST_MS;
-	if (!survives && !l->apart)
-		target_lost(i, s->target, i->now >= l->up_at + SHORT_LIFE_MS,
-			condition && strcmp(condition, "system-shutdown") == 0);
+	if (survives)
+		return;
+	if (!l->apart && !l->claimless) {
+		target_lost(i, s->target, lived, shut_down);
+		return;
+	}
+	list_each(at, &s->pairs)
+		out_pair_lost(i, container_of(at, struct out_pair, at), lived, shut_down);
 }
 
 static void out_link_lost(struct initiator *i, struct out_link *l, enum out_loss how,

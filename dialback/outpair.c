@@ -140,6 +140,14 @@ void out_pair_arm(struct initiator *i, struct out_pair *p, uint64_t at)
 	wheel_add(&i->pair_wheel, &p->due, at, i->now);
 }
 
+void out_pair_arm_kept(struct initiator *i, struct out_pair *p)
+{
+	bool first = p->state == OUT_PAIR_WAITING && i->now < p->not_before &&
+		p->not_before < p->give_up;
+
+	out_pair_arm(i, p, first ? p->not_before : p->give_up);
+}
+
 /* -- what is kept -- */
 
 static struct kept *kept_new(const struct span *pieces, unsigned n)
@@ -192,6 +200,16 @@ bool out_pair_keep(struct initiator *i, struct out_pair *p, const struct span *p
 	return true;
 }
 
+/* From one stream that does not live for long to the next: not for longer than if it had waited. */
+static void out_pair_move(const struct initiator *i, struct out_pair *p)
+{
+	if (!p->moved_at || i->now > p->moved_at + SHORT_LIFE_MS)
+		p->moving_since = i->now;
+	p->moved_at = i->now;
+	if (p->give_up > p->moving_since + TIMEOUT_DELIVER_MS)
+		p->give_up = p->moving_since + TIMEOUT_DELIVER_MS;
+}
+
 bool out_pair_requeue(struct initiator *i, struct out_pair *p, struct span stanza)
 {
 	struct kept *k = kept_new(&stanza, 1);
@@ -199,6 +217,7 @@ bool out_pair_requeue(struct initiator *i, struct out_pair *p, struct span stanz
 	if (!k)
 		return false;
 	out_pair_count(i, p, k);
+	out_pair_move(i, p);
 	list_add(p->mark ? p->mark : &p->queue, &k->link);
 	p->mark = &k->link;
 	return true;
@@ -262,19 +281,31 @@ void out_pair_wait(struct initiator *i, struct out_pair *p)
 	out_pair_set(p, OUT_PAIR_WAITING);
 	if (p->stanzas == 0)
 		p->give_up = i->now + TIMEOUT_DELIVER_MS;
-	out_pair_arm(i, p, p->give_up);
+	out_pair_arm_kept(i, p);
 	if (sender_known(i, p->sender))
 		target_want(i, p->target, p);
 	else
 		list_add_tail(&p->target->unsure, &p->at);
 }
 
+/* Nothing is to be sent; how its streams end is remembered for a moment. */
+static void out_pair_rest(struct initiator *i, struct out_pair *p)
+{
+	out_pair_fade(i, p);
+	p->hold_until = i->now;
+	out_pair_arm(i, p, (i->now < p->not_before ? p->not_before : i->now) + SHORT_LIFE_MS);
+}
+
 void out_pair_leave(struct initiator *i, struct out_pair *p)
 {
+	bool idle = p->state == OUT_PAIR_VALID && list_empty(&p->queue) && !p->seat->l->retired;
+
 	p->mark = NULL;
 	if (p->state == OUT_PAIR_FAILED)
 		out_pair_fade(i, p);
-	else if (p->state == OUT_PAIR_VALID && list_empty(&p->queue) && !p->seat->l->retired)
+	else if (idle && p->losses > 0)
+		out_pair_rest(i, p);
+	else if (idle)
 		out_pair_free(i, p);
 	else
 		out_pair_wait(i, p);
@@ -450,10 +481,12 @@ void out_pair_due(struct initiator *i, struct out_pair *p)
 	switch ((enum out_pair_state)p->state) {
 	case OUT_PAIR_WAITING:
 	case OUT_PAIR_QUEUED:
-		if (i->now < p->give_up)
-			out_pair_arm(i, p, p->give_up);
-		else
+		if (i->now >= p->give_up) {
 			out_pair_give_up(i, p);
+			break;
+		}
+		out_pair_arm_kept(i, p);
+		target_stir(i, p->target);
 		break;
 	case OUT_PAIR_REQUESTED:
 		out_pair_still_requested(i, p);

@@ -56,6 +56,15 @@ static bool out_link_suits(struct initiator *i, struct out_link *l, const struct
 		i->ops->suits(i->ctx, l, out_pair_sender(p), out_pair_target(p));
 }
 
+/* Good for its own sender alone, or it will be found to be so. */
+static bool out_link_is_others(const struct out_link *l, const struct target *t,
+	const struct out_pair *p)
+{
+	if (!l->claimless && (!t->claimless || l->state == OUT_LINK_UP))
+		return false;
+	return l->sender != p->sender || !span_eq(out_link_to(l), target_name(t));
+}
+
 /* Of the streams that carry the target, in the order in which they were opened, the first that takes
  * a further pair; else the one with the fewest, which is better than none. */
 static struct out_link *target_seated(struct initiator *i, const struct target *t,
@@ -68,7 +77,8 @@ static struct out_link *target_seated(struct initiator *i, const struct target *
 		struct out_link *l = container_of(at, struct seat, of_target)->l;
 
 		if (!seat_is_open(i, container_of(at, struct seat, of_target)) ||
-			l->pairs >= i->opts.max_pairs || !out_link_suits(i, l, p))
+			l->pairs >= i->opts.max_pairs || out_link_is_others(l, t, p) ||
+			!out_link_suits(i, l, p))
 			continue;
 		if (out_link_takes(l))
 			return l;
@@ -185,6 +195,27 @@ static bool out_pair_is_apart(const struct out_pair *p)
 	return p->isolated || p->constrained || p->sender->foreign;
 }
 
+/* Each sender needs its own there, and they are opened a few at a time: is one of these awaited? When it
+ * is up, or gone, the next is begun. */
+static bool out_pair_awaits_turn(struct initiator *i, const struct target *t,
+	const struct out_pair *p)
+{
+	bool awaits = false;
+
+	if (!t->claimless)
+		return false;
+	list_each(at, &t->seats)
+	{
+		const struct seat *s = container_of(at, struct seat, of_target);
+
+		if (s->l->state > OUT_LINK_OPENING || !seat_is_open(i, s))
+			continue;
+		out_link_hasten(i, s->l, p->sender);
+		awaits = true;
+	}
+	return awaits;
+}
+
 /* One that the target does not have yet: another's at the same place, or a new one. False: it has to
  * wait for that. */
 static bool out_pair_find_stream(struct initiator *i, struct target *t, struct out_pair *p)
@@ -198,15 +229,17 @@ static bool out_pair_find_stream(struct initiator *i, struct target *t, struct o
 	}
 	if (i->now < t->not_before || !target_names(i, t, p->sender))
 		return false;
-	l = apart || target_is_solo(i, t) ? NULL : target_shared(i, t, p, &wait);
+	l = apart || t->claimless || target_is_solo(i, t) ? NULL : target_shared(i, t, p, &wait);
 	if (wait)
 		return false;
 	if (l)
 		out_pair_join(i, p, l);
-	else if (!apart && target_streams(i, t) >= i->opts.max_streams)
-		out_pair_fail(i, p, OUT_FULL, NULL, 0);
-	else
+	else if (apart || target_streams(i, t) < i->opts.max_streams)
 		out_pair_open(i, p, apart);
+	else if (out_pair_awaits_turn(i, t, p))
+		return false;
+	else
+		out_pair_fail(i, p, OUT_FULL, NULL, 0);
 	return true;
 }
 
@@ -221,16 +254,31 @@ static bool out_pair_place(struct initiator *i, struct target *t, struct out_pai
 	return true;
 }
 
-/* While the target has no stream, what one of its pairs waits for all others wait for. */
+/* It is not for it to go on now, whatever the others do. others: those who wait for a turn have to. */
+static bool out_pair_pauses(const struct initiator *i, const struct target *t,
+	const struct out_pair *p, bool others)
+{
+	bool apart = out_pair_is_apart(p);
+
+	return (others && !apart) || (i->now < p->not_before && (apart || t->claimless));
+}
+
+/* While the target has no stream, or each sender needs its own, what one of its pairs waits for all
+ * others wait for. */
 void target_advance(struct initiator *i, struct target *t)
 {
+	bool waits = false;
+
 	t->pairs++; /* for as long as this takes */
 	list_each_safe(at, tmp, &t->waiting)
 	{
 		struct out_pair *p = container_of(at, struct out_pair, at);
 
-		if (!out_pair_place(i, t, p) && target_streams(i, t) == 0)
+		if (out_pair_pauses(i, t, p, waits) || out_pair_place(i, t, p))
+			continue;
+		if (target_streams(i, t) == 0)
 			break;
+		waits = t->claimless;
 	}
 	t->pairs--;
 	if (!list_empty(&t->waiting) && i->now < t->not_before) {
@@ -240,14 +288,15 @@ void target_advance(struct initiator *i, struct target *t)
 	target_rest(i, t);
 }
 
-/* A pair that needs no stream of its own would find a seat. */
+/* A pair that needs no stream of its own would find a seat: not on one that is good for its own sender
+ * only. */
 bool target_is_up(const struct target *t)
 {
 	list_each(at, &t->seats)
 	{
 		const struct out_link *l = container_of(at, struct seat, of_target)->l;
 
-		if (l->state == OUT_LINK_UP && out_link_carries(l) &&
+		if (l->state == OUT_LINK_UP && out_link_carries(l) && !l->claimless &&
 			l->pairs < l->i->opts.max_pairs)
 			return true;
 	}

@@ -282,15 +282,26 @@ void target_fail(struct initiator *i, struct target *t, enum out_failure how, co
 }
 
 /* One that had not lived for long is not opened again at once. */
-void target_lost(struct initiator *i, struct target *t, bool lived, bool shut_down)
+static void lost(struct initiator *i, unsigned *losses, uint64_t *not_before, bool lived,
+	bool shut_down)
 {
 	if (lived)
-		t->losses = 0;
+		*losses = 0;
 	if (shut_down)
-		t->not_before = i->now + i->ops->below(LIMIT_PARK_MS);
-	else if (t->losses > 0)
-		t->not_before = i->now + delay_after(i, t->losses, 1000, LIMIT_PARK_MS);
-	t->losses++;
+		*not_before = i->now + i->ops->below(LIMIT_PARK_MS);
+	else if (*losses > 0)
+		*not_before = i->now + delay_after(i, *losses, 1000, LIMIT_PARK_MS);
+	++*losses;
+}
+
+void target_lost(struct initiator *i, struct target *t, bool lived, bool shut_down)
+{
+	lost(i, &t->losses, &t->not_before, lived, shut_down);
+}
+
+void out_pair_lost(struct initiator *i, struct out_pair *p, bool lived, bool shut_down)
+{
+	lost(i, &p->losses, &p->not_before, lived, shut_down);
 }
 
 /* -- names -- */

@@ -60,6 +60,7 @@ struct net {
 	const char *places; /* all look-ups are answered with these, from inside */
 	bool each_elsewhere; /* or with a place for each */
 	bool refuse_dials;
+	bool crowded; /* there may be no slot to open a stream at once */
 	uint32_t dice; /* 0: `below` gives the middle */
 	bool least; /* or 0, as it may */
 	void (*on_sent)(unsigned link, struct span stanza);
@@ -98,6 +99,7 @@ void net_connected(unsigned link, unsigned which);
 void net_up(unsigned link); /* with dialback errors */
 void net_up_plain(unsigned link); /* without */
 void net_up_proven(unsigned link);
+void net_up_claimless(unsigned link); /* likewise, and without dialback */
 void net_ending(unsigned link);
 void net_down(unsigned link, enum out_loss how, const char *condition);
 void net_slow(unsigned link);

@@ -473,6 +473,28 @@ Test(initiate, unsent_of_nobody)
 	expect_other_pair_works();
 }
 
+/* A server that takes the pair each time, and never a stanza. */
+Test(initiate, unsent_for_ever)
+{
+	uint64_t begin = net.now;
+
+	net.places = PEER;
+	net_stanza(L1, R1, "1");
+	net_turn(0);
+	while (net.n_returned == 0 && net.now < begin + 2 * TIMEOUT_DELIVER_MS) {
+		if (!net.links[net.n_links - 1]->dialling) {
+			net_turn(100);
+			continue;
+		}
+		net_up(net.n_links - 1);
+		cr_assert(net_valid(net.n_links - 1, L1, R1));
+		cr_assert(net_requeue(net.n_links - 1, L1, R1, "1"));
+		net_down(net.n_links - 1, OUT_LOSS_CLOSED, NULL);
+	}
+	cr_expect_str_eq(net_returned(), "1:expired");
+	cr_expect_leq(net.now, begin + TIMEOUT_DELIVER_MS + 200);
+}
+
 /* One that failed has a seat while an answer may come: nothing is kept for it. */
 Test(initiate, unsent_of_an_unanswered_pair)
 {
@@ -495,6 +517,20 @@ Test(initiate, no_stream_for_an_error)
 	net_valid(0, L2, R1);
 	cr_expect_str_eq(net_sent(0), "0 e1 e2");
 	cr_expect_eq(net_error(L2, R2, "e3"), OUT_NOWHERE);
+}
+
+/* Where each sender needs its own, another's is none for it. */
+Test(initiate, no_stream_for_an_error_without_dialback)
+{
+	net_stanza(L1, R1, "1");
+	net_turn(0);
+	net_found(R1, PEER);
+	net_up_claimless(0);
+	cr_expect_eq(net_error(L1, R1, "e1"), OUT_WRITE);
+	cr_expect_eq(net_error(L2, R1, "e2"), OUT_NOWHERE);
+	net_turn(0);
+	cr_expect_eq(net.n_links, 1);
+	cr_expect_str_eq(net_sent(0), "1 e1");
 }
 
 Test(initiate, no_stream_of_its_own_for_an_error)

@@ -58,6 +58,53 @@ Test(initiate_invalid, i12_an_answer_ends_it)
 	cr_expect_str_eq(net_sent(0), "0 a x");
 }
 
+/* A stream of its own that is lost again and again is dialled less and less often. */
+Test(initiate_invalid, i12_its_own_stream_is_lost)
+{
+	given(RECEIVED_QUARANTINE);
+	net_invalid(0, L1, R1);
+	for (unsigned n = 0; n < 10; n++) {
+		net_wait(HOLD_INVALID_MS / 10 + 1);
+		net_stanza(L2, R1, "a");
+	}
+	net_stanza(L1, R1, "2");
+	for (unsigned n = 0; n < 20; n++) {
+		net_turn(0);
+		if (net_is_asked(R1))
+			net_found(R1, PEER);
+		if (!net.links[net.n_links - 1]->dialling)
+			break;
+		net_up(net.n_links - 1);
+		cr_assert(net_valid(net.n_links - 1, L1, R1));
+		cr_assert(net_requeue(net.n_links - 1, L1, R1, "2"));
+		net_down(net.n_links - 1, OUT_LOSS_CLOSED, NULL);
+	}
+	cr_expect_leq(net.n_links, 3);
+	cr_expect_eq(net_stanza(L2, R1, "b"), OUT_WRITE, "the others go on");
+	net_wait(LIMIT_PARK_MS);
+	if (net_is_asked(R1))
+		net_found(R1, PEER);
+	net_up(net.n_links - 1);
+	net_valid(net.n_links - 1, L1, R1);
+	cr_expect_str_eq(net_sent(net.n_links - 1), "2");
+}
+
+/* What was held for the pair that it refuses does not go out first. */
+Test(initiate_invalid, i12_an_error_takes_back_what_is_held)
+{
+	given(RECEIVED_QUARANTINE);
+	net_stanza(L3, R1, "x");
+	net_turn(0);
+	net_valid(0, L3, R1);
+	net_invalid(0, L1, R1);
+	cr_expect_str_eq(net_returned(), "1:invalid");
+	cr_expect_eq(net_stanza(L2, R1, "a"), OUT_KEPT);
+	cr_expect_eq(net_stanza(L3, R1, "y"), OUT_KEPT);
+	cr_expect(net_refuse(0, L3, R1, DB_FORBIDDEN));
+	cr_expect_str_eq(net_returned(), "y:refused/forbidden");
+	cr_expect_str_eq(net_sent(0), "0 x a", "the others go on");
+}
+
 Test(initiate_invalid, i12_but_not_another_invalid)
 {
 	given(RECEIVED_QUARANTINE);

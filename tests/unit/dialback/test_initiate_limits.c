@@ -144,6 +144,187 @@ Test(initiate_limits, hastened_and_over)
 	cr_expect_eq(net.n_returned, 2000 + 4);
 }
 
+/* Whoever has no slot left does not take what another would open at once, but its own turn is not first. */
+Test(initiate_limits, hastened_by_a_flood)
+{
+	unsigned last;
+
+	net.each_elsewhere = true;
+	for (unsigned n = 0; n < LIMIT_OUT_OPENING / 2; n++)
+		net_stanza(L1, net_name("r%u.test", n), "x");
+	net_turn(0);
+	cr_assert_eq(net.dialling, LIMIT_OUT_OPENING / 2,
+		"all that it may have, and nothing waits");
+	net_stanza(L2, R1, "1");
+	net_stanza(L2, R2, "2");
+	net_stanza(L1, R2, "x");
+	net_turn(0);
+	last = net.n_links - 1;
+	cr_assert_eq(last, LIMIT_OUT_OPENING / 2 + 1, "both at once");
+	cr_expect_str_eq(net.links[last]->to, R2);
+	net_up(last);
+	cr_expect(net_valid(last, L2, R2));
+	cr_expect_str_eq(net_sent(last), "2");
+}
+
+static unsigned n_asked;
+
+static bool suits_its_own(struct net_link *l, const char *from, const char *to)
+{
+	n_asked++;
+	return strcmp(l->from, from) == 0 && strcmp(l->to, to) == 0;
+}
+
+static unsigned some_dialling(void)
+{
+	unsigned link = 0;
+
+	while (link < net.n_links && !net.links[link]->dialling)
+		link++;
+	return link;
+}
+
+/* Where each sender needs its own stream a few are opened at a time; who waits is not looked at again for
+ * each of them and each stream that there is. */
+Test(initiate_limits, many_senders_without_dialback)
+{
+	const unsigned n = 1000;
+	char from[NET_NAME];
+
+	net.places = PEER;
+	net.suits = suits_its_own;
+	for (unsigned at = 0; at < n; at++) {
+		snprintf(from, sizeof(from), "l%u.test", at);
+		net_stanza(from, R1, "x");
+	}
+	net_turn(0);
+	cr_expect_eq(net.dialling, 1, "nobody knows yet");
+	for (unsigned at = 0; at < n; at++) {
+		net_up_claimless(some_dialling());
+		cr_expect_eq(net.dialling, n - at - 1 < 4 ? n - at - 1 : 4);
+	}
+	cr_expect_eq(net.n_sent, n);
+	cr_expect_eq(net_stats().open_links, n);
+	cr_expect_lt(n_asked, 10 * n);
+	net_stanza("l7.test", R1, "y");
+	cr_expect_eq(net.n_sent, n + 1, "and the others go on");
+}
+
+Test(initiate_limits, many_senders_that_are_refused)
+{
+	const unsigned n = 1000;
+	char from[NET_NAME];
+
+	net.places = PEER;
+	for (unsigned at = 0; at < n; at++) {
+		snprintf(from, sizeof(from), "l%u.test", at);
+		net_stanza(from, R1, "x");
+	}
+	net_turn(0);
+	for (unsigned at = 0; at < n; at++) {
+		net_down(some_dialling(), OUT_LOSS_UNPROVEN, NULL);
+		cr_expect_eq(net.n_returned, at + 1, "none but its own");
+		cr_expect_eq(net.dialling, n - at - 1 < 4 ? n - at - 1 : 4);
+	}
+	cr_expect_eq(net.n_links, n);
+}
+
+/* Nor do they all together take what others need for other servers. */
+Test(initiate_limits, links_without_dialback)
+{
+	char from[NET_NAME];
+
+	net_end();
+	net.opts.max_links = 8;
+	net_begin();
+	net.suits = suits_its_own;
+	net.places = PEER;
+	for (unsigned n = 0; n < 8; n++) {
+		snprintf(from, sizeof(from), "l%u.test", n);
+		net_stanza(from, R1, "x");
+		net_turn(0);
+		if (some_dialling() < net.n_links)
+			net_up_claimless(some_dialling());
+	}
+	cr_expect_eq(net_stats().open_links, 4, "half of all that there may be");
+	cr_expect_str_eq(net_returned(), "x:full x:full x:full x:full");
+	net.places = OTHER;
+	net_stanza("l7.test", R2, "1");
+	net_turn(0);
+	cr_assert_lt(some_dialling(), net.n_links);
+	net_up(net.n_links - 1);
+	net_valid(net.n_links - 1, "l7.test", R2);
+	cr_expect_str_eq(net_sent(net.n_links - 1), "1");
+	net_stanza("l0.test", R1, "y");
+	cr_expect_str_eq(net_sent(0), "x y");
+}
+
+/* Nor does it take long because one of those few is behind somebody's flood. */
+Test(initiate_limits, without_dialback_behind_a_flood)
+{
+	net_end();
+	net.opts.max_streams = 1;
+	net_begin();
+	net.suits = suits_its_own;
+	net.places = PEER;
+	net_stanza("l3.test", R1, "1");
+	net_turn(0);
+	net_up_claimless(0);
+	net.places = NULL;
+	net.each_elsewhere = true;
+	for (unsigned n = 0; n < 2000; n++)
+		net_stanza(L1, net_name("r%u.test", n), "x");
+	net_turn(0);
+	net_stanza(L1, R1, "behind the flood");
+	net_turn(0);
+	cr_expect_eq(net.n_links, 1 + LIMIT_OUT_OPENING / 2);
+	net_stanza(L2, R1, "2");
+	net_turn(0);
+	cr_assert_eq(net.n_links, 2 + LIMIT_OUT_OPENING / 2);
+	net_up_claimless(net.n_links - 1);
+	cr_assert_eq(net.n_links, 3 + LIMIT_OUT_OPENING / 2, "its turn");
+	net_up_claimless(net.n_links - 1);
+	cr_expect_str_eq(net_sent(net.n_links - 1), "2");
+}
+
+/* When its turn comes, and nobody waits any more, a server is left alone. */
+Test(initiate_limits, dials_for_nobody)
+{
+	net.each_elsewhere = true;
+	for (unsigned n = 0; n < 2000; n++)
+		net_stanza(L1, net_name("r%u.test", n), "x");
+	net_turn(0);
+	net_wait(TIMEOUT_DELIVER_MS + 100);
+	cr_assert_eq(net.n_returned, 2000);
+	net_stanza(L1, R1, "1");
+	net_turn(0);
+	cr_expect_eq(net.n_links, LIMIT_OUT_OPENING / 2);
+	net_down(0, OUT_LOSS_UNREACHABLE, NULL);
+	cr_assert_eq(net.n_links, LIMIT_OUT_OPENING / 2 + 1);
+	cr_expect_str_eq(net.links[net.n_links - 1]->to, R1, "the next of them all");
+	cr_expect_eq(net_stats().open_links, LIMIT_OUT_OPENING / 2);
+	net_up(net.n_links - 1);
+	net_valid(net.n_links - 1, L1, R1);
+	cr_expect_str_eq(net_sent(net.n_links - 1), "1");
+}
+
+/* Whoever's turn has not come when the router ends does not get it any more. */
+Test(initiate_limits, drained_behind_a_flood)
+{
+	net.each_elsewhere = true;
+	for (unsigned n = 0; n < 2000; n++)
+		net_stanza(L1, net_name("r%u.test", n), "x");
+	net_turn(0);
+	cr_assert_eq(net.n_links, LIMIT_OUT_OPENING / 2);
+	initiator_drain(net.i, net.now);
+	net_turn(0);
+	for (unsigned n = 0; n < LIMIT_OUT_OPENING / 2; n++)
+		net_down(n, OUT_LOSS_UNREACHABLE, NULL);
+	cr_expect_eq(net.n_links, LIMIT_OUT_OPENING / 2, "none is opened");
+	cr_expect_eq(net_stats().open_links, 0);
+	cr_expect_eq(net.n_returned, 2000);
+}
+
 Test(initiate_limits, pairs_of_one_sender)
 {
 	for (unsigned n = 0; n < LIMIT_OUT_PENDING; n++)

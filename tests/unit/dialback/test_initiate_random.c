@@ -29,6 +29,8 @@ static struct model {
 	unsigned n[PAIRS], first_kept[PAIRS];
 	bool valid[LINKS][PAIRS];
 	bool proven[LINKS]; /* by certificate: the header's pair */
+	bool claimless[LINKS]; /* and no other can be */
+	bool full[LINKS]; /* takes nothing of what was kept */
 	unsigned window[LINKS];
 	struct written *written[LINKS];
 	unsigned n_written[LINKS];
@@ -37,6 +39,7 @@ static struct model {
 	uint64_t dice;
 	bool blocked[SENDERS];
 	unsigned sent, returned, moved;
+	unsigned taken; /* slots for look-ups, and as many for opening, that others have */
 } m;
 
 TestSuite(initiate_random, .timeout = 200);
@@ -123,10 +126,41 @@ static void on_returned(struct span stanza, const struct out_reason *why)
 	m.returned++;
 }
 
+static unsigned link_number(const struct net_link *l)
+{
+	unsigned link = 0;
+
+	while (net.links[link] != l)
+		link++;
+	return link;
+}
+
 static bool suits(struct net_link *l, const char *from, const char *to)
 {
+	if (m.claimless[link_number(l)] &&
+		!(m.proven[link_number(l)] && strcmp(l->from, from) == 0 && strcmp(l->to, to) == 0))
+		return false;
 	return (strcmp(l->from, from) == 0 && strcmp(l->to, to) == 0) ||
 		(from[1] + to[1] + l->to[1]) % 5 != 0;
+}
+
+static bool (*net_send)(void *ctx, struct out_link *l, struct span from, struct span to,
+	struct span stanza);
+
+static bool send(void *ctx, struct out_link *l, struct span from, struct span to,
+	struct span stanza)
+{
+	bool *full = &m.full[link_number(out_link_user(l))];
+
+	*full |= dice(10) == 0;
+	return !*full && net_send(ctx, l, from, to, stanza);
+}
+
+static bool slow(void *ctx, struct out_link *l)
+{
+	(void)ctx;
+	(void)l;
+	return dice(20) == 0;
 }
 
 static bool permits(void *ctx, struct span from, struct span to)
@@ -182,9 +216,23 @@ static void pairs_count(const struct list *pairs, const struct seat *s, unsigned
 	}
 }
 
+/* And not for its own time to come. */
+static bool somebody_waits(const struct target *t)
+{
+	list_each(at, &t->waiting)
+	{
+		const struct out_pair *p = container_of(at, struct out_pair, at);
+
+		if (list_empty(&p->due.link) || p->due.at > p->not_before)
+			return true;
+	}
+	return false;
+}
+
 static void target_check(const struct target *t)
 {
 	unsigned n = 0, streams = 0;
+	bool opens = false;
 
 	pairs_count(&t->unsure, NULL, &n);
 	pairs_count(&t->waiting, NULL, &n);
@@ -195,15 +243,17 @@ static void target_check(const struct target *t)
 
 		pairs_count(&s->pairs, s, &n);
 		cr_assert(!s->l->apart || s->l->pairs <= 1);
-		streams += out_link_carries(s->l) && span_eq(out_link_to(s->l), target_name(t));
+		opens |= s->l->state <= OUT_LINK_OPENING;
+		streams += out_link_carries(s->l) && !s->l->claimless &&
+			span_eq(out_link_to(s->l), target_name(t));
 	}
 	cr_assert_eq(t->pairs, n);
 	cr_assert_leq(streams, net.opts.max_streams);
 	/* It is in exactly one state from which something brings it on. */
-	if (!list_empty(&t->waiting))
+	if (somebody_waits(t))
 		cr_assert(!list_empty(&t->stirred) || !list_empty(&t->watching) ||
 				!list_empty(&t->again.link) || t->names == NAMES_WAITING ||
-				t->names == NAMES_ASKED,
+				t->names == NAMES_ASKED || (t->claimless && opens),
 			"nothing will ever happen to what waits");
 }
 
@@ -232,11 +282,56 @@ static void link_check(const struct out_link *l)
 	cr_assert_eq(l->valid, valid);
 	cr_assert_eq(l->outstanding, outstanding);
 	cr_assert(!l->apart || pairs <= 1);
+	list_each(at, &l->watchers)
+		cr_assert_eq(container_of(at, struct target, watching)->watched_link, l);
+	cr_assert(list_empty(&l->watchers) || l->state <= OUT_LINK_OPENING);
+	cr_assert(l->state != OUT_LINK_TO_OPEN || !list_empty(&l->todo));
+	cr_assert(l->state != OUT_LINK_OPENING || list_empty(&l->todo));
+	cr_assert(l->state <= OUT_LINK_OPENING || l->opener == l->sender);
+}
+
+/* Who has which slots, and does it get its turn? */
+static void sender_check(const struct sender *s)
+{
+	unsigned links = 0, opening = 0, looking = 0, waits = 0, in_turn = 0;
+
+	list_each(at, &net.i->links)
+	{
+		const struct out_link *l = container_of(at, struct out_link, all);
+
+		links += l->sender == s;
+		opening += l->state == OUT_LINK_OPENING && l->opener == s;
+	}
+	list_each(at, &s->to_open)
+	{
+		const struct out_link *l = container_of(at, struct out_link, todo);
+
+		cr_assert(l->state == OUT_LINK_TO_OPEN && l->opener == s);
+		waits++;
+	}
+	list_each(at, &net.i->openers) in_turn += container_of(at, struct sender, open_turn) == s;
+	cr_assert_eq(s->links, links);
+	cr_assert_eq(s->opening, opening);
+	cr_assert_eq(in_turn, !list_empty(&s->open_turn));
+	list_each(at, &net.i->all_targets)
+	{
+		const struct target *t = container_of(at, struct target, link);
+
+		looking += t->names == NAMES_ASKED && t->asker == s;
+	}
+	cr_assert_eq(s->looking, looking);
+	cr_assert(list_empty(&s->lane) || !list_empty(&s->turn) || s->looking > 0,
+		"nobody will ever look it up");
+	if (waits == 0)
+		cr_assert_eq(in_turn, 0);
+	else if (!in_turn)
+		cr_assert_gt(s->opening, 0, "nobody will ever open it");
 }
 
 static void recount(void)
 {
 	size_t kept = 0;
+	unsigned opening = m.taken;
 
 	list_each(at, &net.i->all_targets) target_check(container_of(at, struct target, link));
 	list_each(at, &net.i->links) link_check(container_of(at, struct out_link, all));
@@ -260,12 +355,16 @@ static void recount(void)
 					initiator_next(net.i, net.now, 1000) <= WHEEL_TICK_MS);
 				cr_assert(p->state == OUT_PAIR_VALID || !list_empty(&p->due.link));
 			}
+			sender_check(s);
+			opening += s->opening;
 			cr_assert_eq(s->pending, pending);
 			cr_assert_eq(s->kept, bytes);
 			kept += bytes;
 		}
 	}
 	cr_assert_eq(net_stats().kept, kept);
+	cr_assert_eq(net.i->opening, opening);
+	cr_assert_eq(net.i->looking, net.open_lookups + m.taken);
 	claims_check();
 }
 
@@ -340,7 +439,7 @@ static void requeue_some(unsigned link)
 static void link_void(unsigned link)
 {
 	memset(m.valid[link], 0, sizeof(m.valid[link]));
-	m.proven[link] = false;
+	m.proven[link] = m.claimless[link] = m.full[link] = false;
 	m.window[link] = LIMIT_OUT_WINDOW_MIN;
 	m.n_written[link] = 0;
 }
@@ -364,8 +463,8 @@ static void do_link(void)
 	if (net.n_links == 0)
 		return;
 	link = net.n_links - 1 - dice(net.n_links < 12 ? net.n_links : 12);
-	if (!net.links[link]->l)
-		return;
+	if (!net.links[link]->l || !out_link_user(net.links[link]->l))
+		return; /* it is gone, or waits to be opened again */
 	if (!m.window[link])
 		m.window[link] = LIMIT_OUT_WINDOW_MIN;
 	if (net.links[link]->closing) {
@@ -383,9 +482,16 @@ static void do_link(void)
 		} else if (roll == 3) {
 			m.valid[link][first] = m.proven[link] = true;
 			net_up_proven(link);
+		} else if (roll == 4) {
+			m.claimless[link] = m.valid[link][first] = m.proven[link] = true;
+			net_up_claimless(link);
 		} else {
 			net_up(link);
 		}
+	} else if (m.full[link] && dice(2) == 0) {
+		m.full[link] = false;
+		initiator_link_room(net.i, net.links[link]->l, net.now);
+		net_turn(0);
 	} else if (dice(25) == 0) {
 		do_down(link);
 	} else if (dice(40) == 0) {
@@ -395,18 +501,28 @@ static void do_link(void)
 	}
 }
 
+/* Is there anything on that stream that a peer could take back? */
+static bool may_be_refused(unsigned link, unsigned p)
+{
+	const struct out_pair *pair = out_pair_find(net.i, span_str(sender(p / TARGETS)),
+		span_str(target(p % TARGETS)));
+
+	return pair && pair->seat && pair->seat->l == net.links[link]->l &&
+		(pair->state == OUT_PAIR_REQUESTED || pair->state == OUT_PAIR_VALID);
+}
+
 static void model_answer(unsigned link, unsigned p, enum answer answer, enum db_condition condition)
 {
 	bool was = m.valid[link][p];
 	unsigned *w = &m.window[link];
 
 	claims_note();
-	if (answer == ANSWER_VALID)
+	if (answer == ANSWER_VALID) {
 		m.valid[link][p] = true;
-	else
+	} else if (may_be_refused(link, p)) {
 		m.valid[link][p] = false;
-	if (answer != ANSWER_VALID && p == header_pair(link))
-		m.proven[link] = false;
+		m.proven[link] &= p != header_pair(link);
+	}
 	if (!net_answer(link, sender(p / TARGETS), target(p % TARGETS), answer, condition)) {
 		m.valid[link][p] = was;
 		return;
@@ -502,13 +618,25 @@ static void begin(unsigned seed)
 		.max_kept = seed % 3 ? 1 << 20 : 100 };
 	net_begin();
 	net.ops.permits = permits;
+	if (seed % 2) {
+		net_send = net.ops.send;
+		net.ops.send = send;
+		net.ops.slow = slow;
+	}
 	net.ops.is_ours = seed % 5 ? is_ours : NULL;
+	/* Others leave few of the slots for opening, or next to none. */
+	m.taken = seed % 3 ? LIMIT_OUT_OPENING - 1 - seed % 7 : 0;
+	net.i->opening += m.taken;
+	net.i->looking += m.taken;
+	net.crowded = m.taken > 0;
 }
 
 static void end(void)
 {
 	unsigned left = 0;
 
+	net.i->opening -= m.taken;
+	net.i->looking -= m.taken;
 	net_end();
 	for (unsigned p = 0; p < PAIRS; p++)
 		for (unsigned seq = 0; seq < m.n[p]; seq++)

@@ -248,6 +248,85 @@ Test(initiate_targets, external_is_accepted)
 	cr_expect_eq(net_claims(0, L2, R1), 1);
 }
 
+static bool header_alone(struct net_link *l, const char *from, const char *to)
+{
+	return strcmp(l->from, from) == 0 && strcmp(l->to, to) == 0;
+}
+
+/* A server that ends one sender's stream again and again is dialled for him less and less often, and for
+ * others as soon as they want. */
+static void lost_again_and_again(bool unsent)
+{
+	unsigned dials;
+
+	for (unsigned n = 0; n < 50; n++) {
+		if (!unsent)
+			net_stanza(L1, R1, "1");
+		net_turn(0);
+		if (net_is_asked(R1))
+			net_found(R1, PEER);
+		if (!net.links[net.n_links - 1]->dialling)
+			break;
+		net_up_claimless(net.n_links - 1);
+		if (unsent)
+			cr_assert(net_requeue(net.n_links - 1, L1, R1, "1"));
+		net_down(net.n_links - 1, OUT_LOSS_CLOSED, NULL);
+	}
+	dials = net.n_links;
+	cr_expect_leq(dials, 3);
+	net_stanza(L2, R1, "2");
+	net_turn(0);
+	if (net_is_asked(R1))
+		net_found(R1, PEER);
+	cr_assert_eq(net.n_links, dials + 1, "at once");
+	net_up_claimless(dials);
+	cr_expect_str_eq(net_sent(dials), "2");
+	net_wait(LIMIT_PARK_MS);
+	if (net_is_asked(R1))
+		net_found(R1, PEER);
+	cr_assert_eq(net.n_links, dials + 2, "it is tried again");
+	cr_expect_str_eq(net.links[dials + 1]->from, L1);
+	net_up_claimless(dials + 1);
+	cr_expect_str_eq(net_sent(dials + 1), "1");
+}
+
+Test(initiate_targets, one_sender_s_stream_is_lost)
+{
+	net.suits = header_alone;
+	net_stanza(L1, R1, "1");
+	lost_again_and_again(true);
+}
+
+Test(initiate_targets, one_sender_s_stream_is_lost_with_what_it_had)
+{
+	net.suits = header_alone;
+	lost_again_and_again(false);
+}
+
+/* Within TLS, and without dialback: whose certificate is refused is told so, for a time; and when the
+ * operator has mended it, it is like any other's. */
+Test(initiate_targets, certificates_mended)
+{
+	for (unsigned n = 0; n < 2 * LIMIT_OUT_APART; n++) {
+		net_stanza(net_name("l%u.test", n), R1, "1");
+		net_turn(0);
+		net_found_if_asked(R1, PEER);
+		net_down(n, OUT_LOSS_UNPROVEN, NULL);
+		cr_expect_str_eq(net_returned(), "1:no-auth");
+		net_stanza(net_name("l%u.test", n), R1, "2");
+		cr_expect_str_eq(net_returned(), "2:no-auth");
+	}
+	initiator_review(net.i, net.now);
+	for (unsigned n = 0; n < 2 * LIMIT_OUT_APART; n++) {
+		net_stanza(net_name("l%u.test", n), R1, "3");
+		net_turn(0);
+		net_found_if_asked(R1, PEER);
+		cr_assert_str_eq(net_returned(), "");
+		net_up_claimless(net.n_links - 1);
+		cr_expect_str_eq(net_sent(net.n_links - 1), "3");
+	}
+}
+
 /* -- again -- */
 
 /* T-Q18: held for twice as long each time, less a quarter: the dice lie in the middle. */
@@ -427,7 +506,7 @@ Test(initiate_targets, z7_failures_of_one_pair)
 	for (unsigned how = 0; how < 6; how++) {
 		const char *from = net_name("l%u.test", how);
 
-		net_stanza(from, R1, "x");
+		net_stanza(net_name("l%u.test", n), R1, "x");
 		net_turn(0);
 		cr_assert_eq(net_claims(0, from, R1), 1);
 		if (how == 0)
