@@ -16,10 +16,11 @@ import sys
 # From the completion of a receive to the bytes in the queue of the target's link or of the stream to
 # another server, or in the parcel for the worker that has it, and what that worker does with it; and the
 # completion of a send. Calls by pointer are not followed: what is behind one begins anew here.
-HOT = ["on_recv", "stream_on_input", "inbound_frame", "component_frame", "channels_record", "on_send", "scan", "router_from_outside", "router_from_backend", "outward_stanza", "outward_record",
-       "initiator_stanza", "outbound_write", "pairs_find", "forward_begin", "forward_fault", "forward_domains",
-       "splice_pieces", "route_stanza", "component_write", "channel_write", "mesh_write", "mesh_last",
-       "mesh_extend", "conn_write", "outq_append_all", "outq_mark"]
+HOT = ["on_recv", "stream_on_input", "inbound_frame", "component_frame", "channels_record", "on_send",
+       "scan", "router_from_outside", "router_from_backend", "outward_stanza", "outward_record",
+       "initiator_stanza", "outbound_write", "pairs_find", "forward_begin", "forward_fault",
+       "forward_domains", "splice_pieces", "route_stanza", "component_write", "channel_write", "mesh_write",
+       "mesh_last", "mesh_extend", "conn_write", "outq_append_all", "outq_mark"]
 
 # Left on the way by: a record of TLS (the library's business, once for many stanzas), an element that is
 # no stanza, a new stream, the canary; a new segment or parcel, a spelling that is not known, an error, a
