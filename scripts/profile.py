@@ -4,7 +4,9 @@
 differ only in the number of stanzas, subtracted. Start-up, verification and everything else that
 does not grow with the stanzas drops out, and the figure is the same each time for one binary.
 
-    scripts/profile.py [--pairs N] [--tls off|starttls|direct] [--build DIR]
+    scripts/profile.py [--pairs N] [--tls off|starttls|direct] [--build DIR] [-- BENCH-OPTION...]
+
+Outward, from many hosted domains to one server: scripts/profile.py -- --remotes 1 --targets 10000
 """
 import argparse
 import pathlib
@@ -17,7 +19,7 @@ FEW, MANY = 200_000, 400_000
 LINE = re.compile(r"\s*([\d,]+) \(\s*[\d.]+%\)\s+\S+?:([\w@.]+)")
 
 
-def run(folder, build, pairs, stanzas, tls):
+def run(folder, build, stanzas, load):
     """One load; returns where callgrind wrote."""
     out = folder / f"callgrind.{stanzas}"
     wrapper = folder / "router"
@@ -26,8 +28,8 @@ def run(folder, build, pairs, stanzas, tls):
     wrapper.write_text("#!/bin/sh\nexec valgrind --tool=callgrind --fair-sched=yes "
                        f"--callgrind-out-file={out} {build}/sluice \"$@\"\n")
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
-    subprocess.run([build / "sluice-bench", "--router", wrapper, "--pairs", str(pairs),
-                    "--stanzas", str(stanzas), "--tls", tls], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([build / "sluice-bench", "--router", wrapper, "--stanzas", str(stanzas), *load],
+                   check=True, stdout=subprocess.DEVNULL)
     return out
 
 
@@ -49,9 +51,11 @@ def main():
     parser.add_argument("--pairs", type=int, default=10000)
     parser.add_argument("--tls", choices=("off", "starttls", "direct"), default="off")
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
+    parser.add_argument("bench", nargs="*", metavar="BENCH-OPTION", help="further ones of sluice-bench")
     args = parser.parse_args()
+    load = ["--tls", args.tls, *(args.bench or ["--pairs", str(args.pairs)])]
     with tempfile.TemporaryDirectory() as name:
-        few, many = (instructions(run(pathlib.Path(name), args.build.resolve(), args.pairs, n, args.tls))
+        few, many = (instructions(run(pathlib.Path(name), args.build.resolve(), n, load))
                      for n in (FEW, MANY))
     per = {f: (n - few.get(f, 0)) / (MANY - FEW) for f, n in many.items()}
     total = sum(per.values())
