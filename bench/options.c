@@ -98,6 +98,9 @@ static const struct option_row rows[] = {
 		"messages a second that the backends read, together; 0: all they get" },
 	{ NULL, "churn", "R", NUMBER, AT(churn), 0, 1000,
 		"streams a second that end and are opened anew with other pairs" },
+	{ NULL, "rough", NULL, FLAG, AT(rough), 0, 1,
+		"they end in turn in order, by an error, without a word, and once more by a reset in the "
+		"middle of their claims; and each claims a false key (with --churn)" },
 	{ NULL, "growth", "MIB", NUMBER, AT(growth), 0, 1000000,
 		"fail if resident memory after the pairs grows by more; 0: any" },
 	{ NULL, "unknown", "N", NUMBER, AT(unknown), 0, 1000000000,
@@ -302,6 +305,8 @@ static bool trouble_check(struct options *o)
 		fault = "--by-stream goes with neither --churn nor --late-pairs";
 	else if (o->invalid && o->churn)
 		fault = "--invalid needs a stream that stays: no --churn";
+	else if (o->rough && !o->churn)
+		fault = "--rough is how streams end: see --churn";
 	else if (o->churn && options_pairs(o) > OPTIONS_PAIRS)
 		fault = "too many pairs for so much --churn";
 	if (fault)
@@ -393,11 +398,20 @@ static bool options_check(struct options *o)
 		pids_parse(o);
 }
 
+/* How often a stream may be opened anew. */
+static uint64_t reopenings(const struct options *o)
+{
+	return o->churn ? o->churn * (o->stanzas / o->rate + 2) : 0;
+}
+
 uint64_t options_pairs(const struct options *o)
 {
-	uint64_t blocks = o->churn ? o->churn * (o->stanzas / o->rate + 2) : 0;
+	return o->pairs + o->late_pairs + reopenings(o) * (o->pairs / o->streams);
+}
 
-	return o->pairs + o->late_pairs + blocks * (o->pairs / o->streams);
+uint64_t options_probes(const struct options *o)
+{
+	return o->rough ? reopenings(o) : o->remotes ? 0 : o->invalid;
 }
 
 int options_parse(struct options *o, int argc, char **argv)

@@ -35,6 +35,7 @@ struct options {
 	const char *suffix, *target_suffix;
 	/* What is the matter. */
 	uint64_t stall, vanish, noise, late_pairs, overload; /* in the middle third */
+	uint64_t rough;
 	uint64_t backend_rate, churn, growth;
 	uint64_t outage, throttle, unknown;
 	/* TLS. */
@@ -51,6 +52,8 @@ struct options {
 
 /* All pairs that the run may come to: the first, the late ones, and those of churn. */
 uint64_t options_pairs(const struct options *o);
+/* Domains that a false key may be claimed for, by those who come in. */
+uint64_t options_probes(const struct options *o);
 
 /* Whether something is the matter in the middle third, so that there is one. */
 static inline bool options_staged(const struct options *o)

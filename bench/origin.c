@@ -70,6 +70,8 @@ void stream_pump(struct origin_stream *s)
 			stream_close(s, strerror(errno));
 			return;
 		}
+		if (churn_flushed(s))
+			return;
 		if (wire_pending(&s->wire) || !stream_has_more(s))
 			break;
 	}
@@ -170,7 +172,7 @@ bool stream_begin(struct origin_stream *s)
 		return false;
 	s->state = STREAM_OPENING;
 	s->over = false;
-	s->unanswered = s->own_asked = 0;
+	s->unanswered = s->own_asked = s->probes_asked = 0;
 	reader_free(s->reader);
 	s->reader = reader_new(&stream_calls, s);
 	memset(&s->opening, 0, sizeof(s->opening));
@@ -195,6 +197,7 @@ static void streams_make(struct origin *o, const struct address *server)
 		s->wire.source.fd = -1;
 		s->own = (struct range){ i, o->n_streams, o->n_first };
 		s->late = (struct range){ o->n_first + i, o->n_streams, o->n_first + o->n_late };
+		s->probes = (struct range){ 0, !i && !o->rough, o->names->n_probes };
 	}
 }
 

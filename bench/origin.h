@@ -72,9 +72,10 @@ struct origin {
 	bool late; /* late pairs are being asserted */
 	bool noise; /* the first pair sends as much as its stream takes */
 	bool narrow; /* set after origin_init: the streams' buffers in the kernel are small */
+	bool rough; /* likewise: streams that are opened anew end in every way, and claim a false key */
 	uint32_t churn; /* streams opened anew a second */
 	uint32_t churn_turn; /* the next one */
-	uint32_t churn_pair; /* first pair that no stream has had */
+	uint32_t churn_pair, churn_probe; /* the first that no stream has had */
 	uint64_t churn_next; /* when */
 	struct origin_counts counts;
 	char reason[ORIGIN_REASON]; /* why the first stream that closed did; else empty */

@@ -20,6 +20,15 @@ enum stream_state {
 	STREAM_CLOSED,
 };
 
+/* Rough streams; all others end in order. */
+enum stream_way {
+	WAY_ORDERLY,
+	WAY_ERROR,
+	WAY_SILENT, /* no more bytes, not even the end of the stream */
+	WAY_RESET, /* in order; but when it is opened anew its claims are not waited for */
+	WAYS,
+};
+
 struct origin_stream {
 	struct wire wire; /* first: its source is what the loop hands us */
 	struct origin *origin;
@@ -29,9 +38,10 @@ struct origin_stream {
 	enum stream_state state;
 	uint32_t index;
 	struct range own, late; /* its pairs */
-	uint32_t own_asked, late_asked; /* how many of them were asserted */
+	struct range probes; /* for these it has false keys */
+	uint32_t own_asked, late_asked, probes_asked; /* how many of them were asserted */
+	enum stream_way way; /* in which it ends, or is opened anew */
 	uint32_t unanswered;
-	uint32_t next_probe;
 	struct share share; /* of the stanzas: its valid pairs, while they are sent */
 	char error[ORIGIN_REASON]; /* condition of a stream error */
 	bool over;
@@ -76,6 +86,8 @@ void stanzas_skip(struct origin_stream *s, uint64_t now);
 void churn_turn(struct origin *o, uint64_t now);
 /* The server has ended a stream that we had ended: it is opened anew. */
 void churn_reopen(struct origin_stream *s);
+/* What was to be written has been. True: that was the end of this connection. */
+bool churn_flushed(struct origin_stream *s);
 /* After each answer: a stream all of whose new pairs were answered sends again. */
 void churn_answered(struct origin_stream *s);
 

@@ -74,8 +74,9 @@ bool probes_wanted(const struct origin_stream *s)
 {
 	const struct origin *o = s->origin;
 
-	return o->phase == ORIGIN_STANZAS && !s->index && s->share.slot >= s->share.quota / 2 &&
-		s->next_probe < o->names->n_probes;
+	return o->phase == ORIGIN_STANZAS && s->way != WAY_RESET &&
+		(o->rough || s->share.slot >= s->share.quota / 2) &&
+		s->probes_asked < range_count(s->probes);
 }
 
 void probes_fill(struct origin_stream *s)
@@ -85,18 +86,23 @@ void probes_fill(struct origin_stream *s)
 	while (probes_wanted(s) && wire_pending(&s->wire) < ORIGIN_PENDING) {
 		char name[NAMES_TEXT];
 
-		result_append(s, names_probe(o->names, s->next_probe++, name), o->names->targets[0],
-			false);
+		result_append(s,
+			names_probe(o->names, range_at(s->probes, s->probes_asked++), name),
+			o->names->targets[0], false);
 		o->counts.probes_asked++;
+		s->unanswered++;
 	}
 }
 
-static void probe_answered(struct origin *o, const struct reader_element *e)
+static void probe_answered(struct origin_stream *s, const struct reader_element *e)
 {
+	struct origin *o = s->origin;
 	bool error = strcmp(e->type, "error") == 0;
 
 	o->counts.probes_answered++;
 	tally_add(&o->counts.probes, error ? reader_condition(e) : e->type);
+	s->unanswered--;
+	churn_answered(s);
 }
 
 static void pair_refused(struct origin *o, struct origin_pairs *c, const struct reader_element *e)
@@ -138,8 +144,9 @@ void pairs_result(struct origin_stream *s, const struct reader_element *e)
 	uint32_t i = 0;
 	enum name_kind kind = names_find(o->names, text_of(e->to), &i);
 
-	if (kind == NAME_PROBE && !s->index && i < s->next_probe)
-		probe_answered(o, e);
+	if (kind == NAME_PROBE && range_has(s->probes, i) &&
+		i < range_at(s->probes, s->probes_asked) && s->unanswered)
+		probe_answered(s, e);
 	else if (kind == NAME_PAIR && (range_has(s->own, i) || range_has(s->late, i)) &&
 		o->pairs[i] == PAIR_ASKED && strcasecmp(e->from, names_target(o->names, i).p) == 0)
 		pair_answered(s, i, e);

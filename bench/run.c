@@ -14,7 +14,7 @@ static void run_init(struct run *run, const struct options *o, unsigned number, 
 {
 	const char *const *given = o->component_names.n ? o->component_names.item : NULL;
 	/* Outward those whose keys are called invalid are hosted domains. */
-	uint64_t probes = o->remotes ? 0 : o->invalid, extra = o->remotes ? o->invalid : 0;
+	uint64_t probes = options_probes(o), extra = o->remotes ? o->invalid : 0;
 	char hosted[NAMES_MAX + 8], suffix[NAMES_MAX + 1];
 	const char *one = hosted;
 
@@ -251,6 +251,7 @@ static bool streams_open(struct run *run)
 		return true;
 	/* What does not get out is to be seen here, not to wait for seconds in the kernel. */
 	run->origin.narrow = o->overload > 1;
+	run->origin.rough = o->rough;
 	if (!origin_open(&run->origin, o->tls == OPTIONS_DIRECT ? &run->direct : &run->s2s)) {
 		result_fail(run->r, "S2S connection: %s", strerror(errno));
 		return false;

@@ -10,7 +10,7 @@ static void probes_judge(struct run *run)
 	struct result *r = run->r;
 	char text[256];
 
-	if (!run->o->invalid || run->o->remotes)
+	if (!run->names.n_probes)
 		return;
 	r->probes = c->probes;
 	r->probes_asked = (double)c->probes_asked;
