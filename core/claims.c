@@ -410,7 +410,7 @@ static const char *outcome_text(enum verify_outcome o)
 static void claim_log(const struct inbound *in, const struct claim *c, enum verify_outcome outcome,
 	const struct addr *authority)
 {
-	char peer[ADDR_TEXT], as[ADDR_TEXT] = "";
+	char peer[ADDR_TEXT], as[ADDR_TEXT] = "none";
 	enum log_level level = outcome == VERIFY_VALID ? LOG_DEBUG : LOG_WARN;
 	const char *event = outcome == VERIFY_VALID ? "pair-valid"
 		: outcome == VERIFY_INVALID	    ? "pair-invalid"

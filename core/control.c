@@ -240,7 +240,7 @@ static void warn_expiring(struct router *r)
 
 	if (!r->hosting->credentials)
 		return;
-	credentials_expiring(r->hosting->credentials, r->expiry_seen, now);
+	credentials_expiring(r->hosting->credentials, r->expiry_seen, now, certs_log_expiry, NULL);
 	r->expiry_seen = now;
 }
 

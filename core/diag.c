@@ -185,6 +185,14 @@ static void say_certificate(void *ctx, const struct certs_report *c)
 		say(ctx, NOTE, "certificate", c->remedy, "%s: %s", c->file, c->what);
 }
 
+/* Of one that is over its own report has told. */
+static void say_expiry(void *ctx, const struct certs_expiry *e)
+{
+	if (e->days >= 0)
+		say(ctx, NOTE, "certificate", "renew it", "%s: that of %.*s ends in %d days",
+			e->file, (int)e->name.n, e->name.p, e->days);
+}
+
 /* As a worker begins, which needs one certificate that the TLS library takes. */
 static void check_handshakes(struct report *r, const struct config *c, const struct credentials *k)
 {
@@ -206,10 +214,12 @@ static void check_certificates(struct report *r, const struct config *c)
 	char why[512];
 	struct credentials *k = credentials_load(c, say_certificate, r, why);
 
-	if (k)
+	if (k) {
+		credentials_expiring(k, INT64_MIN, clock_unix(), say_expiry, r);
 		check_handshakes(r, c, k);
-	else
+	} else {
 		say(r, WRONG, "certificates", "docs/tls.md has what belongs there", "%s", why);
+	}
 	credentials_free(k);
 }
 

@@ -99,9 +99,10 @@ unsigned credentials_anchors(const struct credentials *c)
 	return tls_trust_count(c->trust);
 }
 
-void credentials_expiring(const struct credentials *c, int64_t since, int64_t now)
+void credentials_expiring(const struct credentials *c, int64_t since, int64_t now,
+	certs_expiry_fn *report, void *ctx)
 {
-	certs_expiring(c->certs, since, now, certs_log_expiry, NULL);
+	certs_expiring(c->certs, since, now, report, ctx);
 }
 
 /* -- handshakes -- */

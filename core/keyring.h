@@ -28,8 +28,9 @@ void credentials_free(struct credentials *c);
 unsigned credentials_names(const struct credentials *c); /* that certificates cover */
 unsigned credentials_anchors(const struct credentials *c);
 
-/* Says in the log which certificates end soon; since: when that was last done, INT64_MIN: never. */
-void credentials_expiring(const struct credentials *c, int64_t since, int64_t now);
+/* `report` is told which certificates end soon; since: when that was last done, INT64_MIN: never. */
+void credentials_expiring(const struct credentials *c, int64_t since, int64_t now,
+	certs_expiry_fn *report, void *ctx);
 
 /* name: the router's own, whose certificate, or else any, is for peers that name nobody. *slot is where the worker has its current keyring; it outlives all connections, as the tickets do
  * (NULL: no session is resumed). NULL and *why (static text) when no certificate can be used or the TLS library refuses. */

@@ -380,9 +380,9 @@ static bool worker_open(struct worker *w)
 		w->exit_code = EX_OSERR;
 		return false;
 	}
-	w->dns = dns_new(w->ring, w->wheel, &dns);
+	w->dns = dns_new(w->ring, w->wheel, &dns, &why);
 	if (!w->dns) {
-		fprintf(stderr, "sluice: cannot set up name resolution (c-ares)\n");
+		fprintf(stderr, "sluice: cannot set up name resolution (c-ares): %s\n", why);
 		w->exit_code = EX_OSERR;
 		return false;
 	}

@@ -409,13 +409,16 @@ static void library_init(void)
 	ares_library_init(ARES_LIB_INIT_ALL);
 }
 
-static bool servers_set(struct dns *d, const struct dns_opts *opts)
+static const char too_many[] = "--dns or /etc/resolv.conf names more than 16 servers";
+
+static const char *servers_set(struct dns *d, const struct dns_opts *opts)
 {
 	char csv[SERVERS * (ADDR_TEXT + 1)] = "";
 	size_t used = 0;
+	int r = ARES_SUCCESS;
 
 	if (opts->n_servers > SERVERS)
-		return false;
+		return too_many;
 	for (unsigned i = 0; i < opts->n_servers; i++) {
 		struct addr a = opts->servers[i];
 		char text[ADDR_TEXT];
@@ -426,24 +429,28 @@ static bool servers_set(struct dns *d, const struct dns_opts *opts)
 		used += (size_t)snprintf(csv + used, sizeof(csv) - used, "%s%s", i ? "," : "",
 			text);
 	}
-	return used == 0 || ares_set_servers_ports_csv(d->channel, csv) == ARES_SUCCESS;
+	if (used > 0)
+		r = ares_set_servers_ports_csv(d->channel, csv);
+	return r == ARES_SUCCESS ? NULL : ares_strerror(r);
 }
 
 /* A resolv.conf may name any number of servers; our poll slots are for so many. */
-static bool servers_fit(struct dns *d)
+static const char *servers_fit(struct dns *d)
 {
 	struct ares_addr_port_node *list = NULL;
 	unsigned n = 0;
+	int r = ares_get_servers_ports(d->channel, &list);
 
-	if (ares_get_servers_ports(d->channel, &list) != ARES_SUCCESS)
-		return false;
+	if (r != ARES_SUCCESS)
+		return ares_strerror(r);
 	for (const struct ares_addr_port_node *s = list; s; s = s->next)
 		n++;
 	ares_free_data(list);
-	return 2 * n <= SOCKETS;
+	return 2 * n <= SOCKETS ? NULL : too_many;
 }
 
-static bool channel_open(struct dns *d, const struct dns_opts *opts)
+/* NULL, or why not. */
+static const char *channel_open(struct dns *d, const struct dns_opts *opts)
 {
 	struct ares_options o = {
 		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS,
@@ -457,21 +464,27 @@ static bool channel_open(struct dns *d, const struct dns_opts *opts)
 	};
 	char lookups[] = "b"; /* never /etc/hosts */
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	const char *why;
+	int r;
 
 	pthread_once(&once, library_init);
 	o.lookups = lookups;
-	if (ares_init_options(&d->channel, &o,
-		    ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
-			    ARES_OPT_SOCK_SNDBUF | ARES_OPT_SOCK_RCVBUF | ARES_OPT_SOCK_STATE_CB |
-			    ARES_OPT_LOOKUPS) != ARES_SUCCESS)
-		return false;
-	if (servers_set(d, opts) && servers_fit(d))
-		return true;
-	ares_destroy(d->channel);
-	return false;
+	r = ares_init_options(&d->channel, &o,
+		ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
+			ARES_OPT_SOCK_SNDBUF | ARES_OPT_SOCK_RCVBUF | ARES_OPT_SOCK_STATE_CB |
+			ARES_OPT_LOOKUPS);
+	if (r != ARES_SUCCESS)
+		return ares_strerror(r);
+	why = servers_set(d, opts);
+	if (!why)
+		why = servers_fit(d);
+	if (why)
+		ares_destroy(d->channel);
+	return why;
 }
 
-struct dns *dns_new(struct uring *u, struct timer_wheel *wheel, const struct dns_opts *opts)
+struct dns *dns_new(struct uring *u, struct timer_wheel *wheel, const struct dns_opts *opts,
+	const char **why)
 {
 	struct dns *d = mem_zalloc(sizeof(*d));
 
@@ -480,7 +493,8 @@ struct dns *dns_new(struct uring *u, struct timer_wheel *wheel, const struct dns
 	d->edns = true;
 	for (unsigned i = 0; i < SOCKETS; i++)
 		d->slots[i].fd = -1;
-	if (!channel_open(d, opts)) {
+	*why = channel_open(d, opts);
+	if (*why) {
 		mem_free(d);
 		return NULL;
 	}

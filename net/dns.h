@@ -54,8 +54,9 @@ struct dns_stats {
 /* Called exactly once per dns_ask, never from inside it; the answer is gone when it returns. */
 typedef void dns_fn(void *ctx, uint64_t cookie, const struct dns_answer *a);
 
-/* NULL when c-ares cannot be set up. Takes the ring's URING_POLL for itself. */
-struct dns *dns_new(struct uring *u, struct timer_wheel *wheel, const struct dns_opts *opts);
+/* NULL when c-ares cannot be set up, and *why (static text). Takes the ring's URING_POLL for itself. */
+struct dns *dns_new(struct uring *u, struct timer_wheel *wheel, const struct dns_opts *opts,
+	const char **why);
 void dns_free(struct dns *d); /* open questions are dropped without a call */
 const struct dns_stats *dns_stats(const struct dns *d);
 

@@ -268,14 +268,17 @@ def test_check_tells_of_each_certificate(folder):
     for i in range(30):
         put(certs / ("broken%02d.pem" % i), b"nothing\n")
     authority.certificate(certs / "old.pem", ["old.hosted.test"], days=(-60, -5))
+    authority.certificate(certs / "soon.pem", ["soon.hosted.test"], days=(-60, 5.5))
     result = run("--check", *flags(folder), "--cert-dir", certs)
     assert result.returncode == 0, result.stdout
     for i in range(30):
         assert re.search("^note   certificate    broken%02d.pem: there is no private key in it, "
                          ".*\n +-> append the key" % i, result.stdout, re.M)
+    assert re.search("^note   certificate    soon.pem: that of soon.hosted.test ends in 5 days\n"
+                     " +-> renew it$", result.stdout, re.M)
     assert re.search("^note   certificate    old.pem: it is over: peers refuse it\n +-> renew it$",
                      result.stdout, re.M)
-    assert "ok     certificates   %s: names covered: 1; trust anchors: " % certs in result.stdout
+    assert "ok     certificates   %s: names covered: 2; trust anchors: " % certs in result.stdout
 
 
 # -- files, at start --

@@ -190,12 +190,14 @@ static void on_wake(struct timer *t, uint64_t now)
 	(void)now;
 }
 
-struct dns *dns_new(struct uring *u, struct timer_wheel *wheel, const struct dns_opts *opts)
+struct dns *dns_new(struct uring *u, struct timer_wheel *wheel, const struct dns_opts *opts,
+	const char **why)
 {
 	struct dns *d = mem_zalloc(sizeof(*d));
 
 	(void)u;
 	(void)opts;
+	(void)why;
 	list_init(&d->open);
 	d->wheel = wheel;
 	timer_init(&d->wake, on_wake);

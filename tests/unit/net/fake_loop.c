@@ -12,14 +12,15 @@ uint64_t fake_now(const struct fake_loop *l)
 
 void fake_loop_open(struct fake_loop *l, const struct addr *server, uint32_t timeout_ms)
 {
-	struct uring_failure why;
+	struct uring_failure refused;
+	const char *why;
 	struct dns_opts opts = { server, 1, timeout_ms, 2 };
 
 	*l = (struct fake_loop){ 0 };
-	l->ring = uring_open(&(struct uring_opts){ 0 }, &why);
-	cr_assert_not_null(l->ring, "%s", why.cause);
+	l->ring = uring_open(&(struct uring_opts){ 0 }, &refused);
+	cr_assert_not_null(l->ring, "%s", refused.cause);
 	l->wheel = timer_wheel_new(fake_now(l));
-	l->dns = dns_new(l->ring, l->wheel, &opts);
+	l->dns = dns_new(l->ring, l->wheel, &opts, &why);
 	cr_assert_not_null(l->dns);
 }
 

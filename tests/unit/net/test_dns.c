@@ -458,15 +458,35 @@ Test(dns, second_server_takes_over)
 	static const struct fake_row rows[] = { { "a.test", T_A, 0, 60, "192.0.2.1" } };
 	struct addr servers[2];
 	struct dns_opts opts = { servers, 2, 200, 2 };
+	const char *why;
 
 	fake_start(&server, rows, ARRAY_LEN(rows));
 	servers[0] = fake_addr("127.0.0.1:1"); /* nobody there */
 	servers[1] = server.addr;
 	fake_loop_open(&loop, &server.addr, 0);
 	dns_free(loop.dns);
-	loop.dns = dns_new(loop.ring, loop.wheel, &opts);
+	loop.dns = dns_new(loop.ring, loop.wheel, &opts, &why);
 	cr_assert_not_null(loop.dns);
 	cr_assert_eq(look_up(0, DNS_A, "a.test"), DNS_FOUND);
+	stop();
+}
+
+Test(dns, more_servers_than_can_be_asked)
+{
+	struct addr servers[17];
+	const char *why;
+
+	for (unsigned i = 0; i < ARRAY_LEN(servers); i++)
+		servers[i] = fake_addr("127.0.0.1");
+	start(NULL, 0, 0);
+	dns_free(loop.dns);
+	loop.dns = dns_new(loop.ring, loop.wheel,
+		&(struct dns_opts){ servers, ARRAY_LEN(servers), 0, 0 }, &why);
+	cr_assert_null(loop.dns);
+	cr_expect_str_eq(why, "--dns or /etc/resolv.conf names more than 16 servers");
+	loop.dns = dns_new(loop.ring, loop.wheel,
+		&(struct dns_opts){ servers, ARRAY_LEN(servers) - 1, 0, 0 }, &why);
+	cr_expect_not_null(loop.dns);
 	stop();
 }
 
@@ -474,13 +494,14 @@ Test(dns, servers_of_both_families_and_of_the_system)
 {
 	struct addr servers[] = { fake_addr("[::1]:5300"), fake_addr("127.0.0.1") };
 	struct dns_opts opts = { servers, 2, 0, 0 };
+	const char *why;
 
 	start(NULL, 0, 0);
 	dns_free(loop.dns);
-	loop.dns = dns_new(loop.ring, loop.wheel, &opts);
+	loop.dns = dns_new(loop.ring, loop.wheel, &opts, &why);
 	cr_assert_not_null(loop.dns);
 	dns_free(loop.dns);
-	loop.dns = dns_new(loop.ring, loop.wheel, &(struct dns_opts){ 0 });
+	loop.dns = dns_new(loop.ring, loop.wheel, &(struct dns_opts){ 0 }, &why);
 	cr_assert_not_null(loop.dns);
 	stop();
 }
