@@ -272,11 +272,10 @@ void senders_look_up(struct initiator *i); /* as many as there are slots for */
 /* -- outlink.c -- */
 
 struct out_link *out_link_new(struct initiator *i, struct target *t, struct sender *s, bool apart);
+void out_link_free(struct initiator *i, struct out_link *l); /* all its pairs have left */
 bool out_link_takes(struct out_link *l); /* further pairs */
 bool out_link_carries(const struct out_link *l); /* pairs of any sender, now or soon */
-void out_links_open(struct initiator *i);
 void out_links_close(struct initiator *i);
-void out_links_drop(struct initiator *i); /* those that are not being opened yet */
 void out_links_claim(struct initiator *i);
 void out_link_claiming(struct initiator *i, struct out_link *l); /* something may be claimed */
 void out_link_close(struct initiator *i, struct out_link *l, const char *why);
@@ -284,22 +283,27 @@ void out_link_due(struct initiator *i, struct out_link *l);
 void out_link_watch(struct initiator *i, struct out_link *l);
 bool out_link_writes(const struct out_link *l, uint64_t now); /* VALID pairs may write */
 void out_link_disprove(struct out_link *l, const struct out_pair *p);
-/* Its slot for opening is free again. */
-void out_link_opened(struct initiator *i, struct out_link *l);
 /* Called invalid: what becomes of the others (rule 2.8.2). */
 void out_link_after_invalid(struct initiator *i, struct out_link *l);
 void out_link_calm(struct initiator *i, struct out_link *l); /* ends the quarantine */
-
-void out_link_to_open(struct initiator *i, struct out_link *l);
-/* A pair of that sender waits for it, too. Whoever has nothing to open does not wait behind another's
- * flood for the stream that both want. */
-void out_link_hasten(struct initiator *i, struct out_link *l, struct sender *s);
 void out_link_place_at(struct out_link *l, unsigned which);
 void out_link_withdraw(struct out_link *l); /* nobody joins it any more who has no seat */
 void out_link_end(struct out_link *l); /* nothing more is written to it */
-void out_link_free(struct initiator *i, struct out_link *l); /* all its pairs have left */
 bool place_is_dead(const struct initiator *i, const struct place *at); /* it did not answer */
 bool place_takes_external(const struct initiator *i, const struct place *at);
+
+/* -- outdial.c -- */
+
+void out_link_to_open(struct initiator *i, struct out_link *l);
+/* It is no longer, or never was, among those that its opener has to open. */
+void out_link_unqueue(struct out_link *l);
+/* A pair of that sender waits for it, too. Whoever has nothing to open does not wait behind another's
+ * flood for the stream that both want. */
+void out_link_hasten(struct initiator *i, struct out_link *l, struct sender *s);
+void out_links_open(struct initiator *i);
+void out_links_drop(struct initiator *i); /* those that are not being opened yet */
+/* Its slot for opening is free again. */
+void out_link_opened(struct initiator *i, struct out_link *l);
 
 /* -- peer.c -- */
 
