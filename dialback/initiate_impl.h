@@ -81,10 +81,10 @@ struct target {
 	uint64_t solo_until; /* ms: shares no stream with other targets */
 	struct out_reason reason;
 	unsigned failures; /* in a row, to get a stream */
-	unsigned losses; /* in a row, of streams that had not lived for long */
 	unsigned pairs;
 	bool watched; /* has waited for another's stream: will not do so again */
 	bool claimless; /* its server, when last seen, took certificates alone */
+	uint16_t losses; /* in a row, of streams that had not lived for long */
 	uint16_t len;
 	char domain[];
 };
@@ -113,7 +113,6 @@ struct out_pair {
 	uint64_t asked_at; /* ms */
 	uint64_t hold_until, hold_ms; /* FAILED */
 	uint64_t not_before; /* ms: it waits, and no stream of its own is opened */
-	unsigned losses; /* in a row, of streams of its own that had not lived for long */
 	struct out_reason reason; /* FAILED */
 	uint32_t bytes, stanzas; /* kept */
 	uint8_t state; /* enum out_pair_state */
@@ -122,6 +121,7 @@ struct out_pair {
 	bool alone; /* was told item-not-found beside other targets: likewise */
 	bool shares; /* sits on a link that was opened for another target */
 	bool late; /* FAILED for want of an answer, which may still come */
+	uint16_t losses; /* in a row, of streams of its own that had not lived for long */
 };
 
 struct seat {

@@ -282,7 +282,7 @@ void target_fail(struct initiator *i, struct target *t, enum out_failure how, co
 }
 
 /* One that had not lived for long is not opened again at once. */
-static void lost(struct initiator *i, unsigned *losses, uint64_t *not_before, bool lived,
+static void lost(struct initiator *i, uint16_t *losses, uint64_t *not_before, bool lived,
 	bool shut_down)
 {
 	if (lived)
@@ -291,7 +291,7 @@ static void lost(struct initiator *i, unsigned *losses, uint64_t *not_before, bo
 		*not_before = i->now + i->ops->below(LIMIT_PARK_MS);
 	else if (*losses > 0)
 		*not_before = i->now + delay_after(i, *losses, 1000, LIMIT_PARK_MS);
-	++*losses;
+	*losses += *losses < UINT16_MAX;
 }
 
 void target_lost(struct initiator *i, struct target *t, bool lived, bool shut_down)
