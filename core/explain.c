@@ -246,10 +246,10 @@ static void stage_write(const struct attempt *t, unsigned stage, uint64_t now,
 	if (stage == EXPLAIN_BEGUN)
 		(void)snprintf(text, STAGE_TEXT, "%.1f s ago", (double)(now - t->at[stage]) / 1e3);
 	else
-		(void)snprintf(text, STAGE_TEXT, "%lu ms%s%s%s%s%s%s",
+		(void)snprintf(text, STAGE_TEXT, "%lu ms%s%s%s%s%s",
 			(unsigned long)stage_ms(t, stage), *place ? " " : "", place,
 			at && at->direct ? " direct" : "", t->detail[stage] ? " " : "",
-			t->detail[stage] ? t->detail[stage] : "", "");
+			t->detail[stage] ? t->detail[stage] : "");
 }
 
 /* The attempt as fields of an event, for one whose stages are written into `words`. */

@@ -23,9 +23,9 @@
 #include "core/base/mem.h"
 #include "net/dns_message.h"
 
-#define SOCKETS 64 /* two per server */
+#define SOCKETS 64
 #define SOCKET_BUFFER (1 << 20)
-#define SERVERS 16
+#define SERVERS (SOCKETS / 2) /* each by UDP and by TCP */
 #define SLOW_MS 250
 #define GEN_MASK 0xffffffu
 
@@ -409,7 +409,7 @@ static void library_init(void)
 	ares_library_init(ARES_LIB_INIT_ALL);
 }
 
-static const char too_many[] = "--dns or /etc/resolv.conf names more than 16 servers";
+static const char too_many[] = "--dns or /etc/resolv.conf names more than 32 servers";
 
 static const char *servers_set(struct dns *d, const struct dns_opts *opts)
 {
@@ -446,7 +446,7 @@ static const char *servers_fit(struct dns *d)
 	for (const struct ares_addr_port_node *s = list; s; s = s->next)
 		n++;
 	ares_free_data(list);
-	return 2 * n <= SOCKETS ? NULL : too_many;
+	return n <= SERVERS ? NULL : too_many;
 }
 
 /* NULL, or why not. */

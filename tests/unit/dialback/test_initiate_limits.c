@@ -14,6 +14,15 @@ static bool not_l1(struct net_link *l, const char *from, const char *to)
 	return strcmp(from, L1) != 0;
 }
 
+/* L1 writes to so many servers at once. */
+static void flood(unsigned servers)
+{
+	net.each_elsewhere = true;
+	for (unsigned n = 0; n < servers; n++)
+		net_stanza(L1, net_name("r%u.test", n), "x");
+	net_turn(0);
+}
+
 /* -- many -- */
 
 /* Look-ups of one sender's flood do not delay another's. */
@@ -60,10 +69,7 @@ Test(initiate_limits, look_ups_of_many)
 /* Nor do its dials. */
 Test(initiate_limits, fair_dials)
 {
-	net.each_elsewhere = true;
-	for (unsigned n = 0; n < 2000; n++)
-		net_stanza(L1, net_name("r%u.test", n), "x");
-	net_turn(0);
+	flood(2000);
 	cr_expect_eq(net.dialling, LIMIT_OUT_OPENING / 2, "as many as are left to others");
 	net_stanza(L2, R2, "1");
 	net_turn(0);
@@ -79,10 +85,7 @@ Test(initiate_limits, fair_dials_to_the_same)
 {
 	unsigned last;
 
-	net.each_elsewhere = true;
-	for (unsigned n = 0; n < 2000; n++)
-		net_stanza(L1, net_name("r%u.test", n), "x");
-	net_turn(0);
+	flood(2000);
 	cr_expect_eq(net.dialling, LIMIT_OUT_OPENING / 2);
 	net.each_elsewhere = false;
 	net.places = PEER;
@@ -103,10 +106,7 @@ Test(initiate_limits, fair_dials_to_one_server)
 {
 	unsigned last;
 
-	net.each_elsewhere = true;
-	for (unsigned n = 0; n < 2000; n++)
-		net_stanza(L1, net_name("r%u.test", n), "x");
-	net_turn(0);
+	flood(2000);
 	net.each_elsewhere = false;
 	net.places = PEER;
 	net_stanza(L1, R1, "behind the flood");
@@ -124,10 +124,7 @@ Test(initiate_limits, fair_dials_to_one_server)
 /* The end, or another place, while a stream is opened in the turn of somebody who did not ask for it first. */
 Test(initiate_limits, hastened_and_over)
 {
-	net.each_elsewhere = true;
-	for (unsigned n = 0; n < 2000; n++)
-		net_stanza(L1, net_name("r%u.test", n), "x");
-	net_turn(0);
+	flood(2000);
 	net.each_elsewhere = false;
 	net.places = PEER " " OTHER;
 	net_stanza(L1, R1, "behind the flood");
@@ -149,10 +146,7 @@ Test(initiate_limits, hastened_by_a_flood)
 {
 	unsigned last;
 
-	net.each_elsewhere = true;
-	for (unsigned n = 0; n < LIMIT_OUT_OPENING / 2; n++)
-		net_stanza(L1, net_name("r%u.test", n), "x");
-	net_turn(0);
+	flood(LIMIT_OUT_OPENING / 2);
 	cr_assert_eq(net.dialling, LIMIT_OUT_OPENING / 2,
 		"all that it may have, and nothing waits");
 	net_stanza(L2, R1, "1");
@@ -271,10 +265,7 @@ Test(initiate_limits, without_dialback_behind_a_flood)
 	net_turn(0);
 	net_up_claimless(0);
 	net.places = NULL;
-	net.each_elsewhere = true;
-	for (unsigned n = 0; n < 2000; n++)
-		net_stanza(L1, net_name("r%u.test", n), "x");
-	net_turn(0);
+	flood(2000);
 	net_stanza(L1, R1, "behind the flood");
 	net_turn(0);
 	cr_expect_eq(net.n_links, 1 + LIMIT_OUT_OPENING / 2);
@@ -290,10 +281,7 @@ Test(initiate_limits, without_dialback_behind_a_flood)
 /* When its turn comes, and nobody waits any more, a server is left alone. */
 Test(initiate_limits, dials_for_nobody)
 {
-	net.each_elsewhere = true;
-	for (unsigned n = 0; n < 2000; n++)
-		net_stanza(L1, net_name("r%u.test", n), "x");
-	net_turn(0);
+	flood(2000);
 	net_wait(TIMEOUT_DELIVER_MS + 100);
 	cr_assert_eq(net.n_returned, 2000);
 	net_stanza(L1, R1, "1");
@@ -311,10 +299,7 @@ Test(initiate_limits, dials_for_nobody)
 /* Whoever's turn has not come when the router ends does not get it any more. */
 Test(initiate_limits, drained_behind_a_flood)
 {
-	net.each_elsewhere = true;
-	for (unsigned n = 0; n < 2000; n++)
-		net_stanza(L1, net_name("r%u.test", n), "x");
-	net_turn(0);
+	flood(2000);
 	cr_assert_eq(net.n_links, LIMIT_OUT_OPENING / 2);
 	initiator_drain(net.i, net.now);
 	net_turn(0);
