@@ -37,6 +37,7 @@ struct authlink {
 	bool connected;
 	struct list callers; /* of each worker one, or of one apart */
 	struct opening opening;
+	bool heard; /* the peer's header, within TLS if there is TLS */
 	bool up;
 	unsigned foreign; /* elements that are no dialback, so far */
 };
@@ -134,19 +135,29 @@ static void authlink_lost(struct authlink *a, enum verify_loss loss)
 	}
 }
 
+/* It is dialled again, and shown none. Nobody needs to know who asks about keys. */
+static bool authlink_goes_bare(const struct authlink *a)
+{
+	return opening_refused(&a->opening, &a->s) && !a->heard && !a->s.w->draining &&
+		!list_empty(&a->callers);
+}
+
 static void authlink_ended(struct stream *s)
 {
 	struct authlink *a = container_of(s, struct authlink, s);
 
-	authlink_lost(a, a->up ? LOSS_CLOSED : LOSS_UNREACHABLE);
+	if (!authlink_goes_bare(a))
+		authlink_lost(a, a->up ? LOSS_CLOSED : LOSS_UNREACHABLE);
 }
 
 static void authlink_connected(struct stream *s)
 {
 	struct authlink *a = container_of(s, struct authlink, s);
 
+	if (!a->connected)
+		list_each(l, &a->callers)
+			caller_told(container_of(l, struct caller, link), LINK_CONNECTED);
 	a->connected = true;
-	list_each(l, &a->callers) caller_told(container_of(l, struct caller, link), LINK_CONNECTED);
 	opening_start(&a->opening, s);
 }
 
@@ -178,6 +189,7 @@ static void authlink_header(struct stream *s, const struct element *e)
 	struct header h;
 	const char *fault = header_read(&h, e, s->scan, HEADER_RESPONSE, &why);
 
+	a->heard = true;
 	if (fault)
 		stream_fail(s, fault, NULL, why);
 	else if (!h.versioned)
@@ -208,7 +220,9 @@ static void authlink_features(struct authlink *a, const struct element *e)
 /* The answer to <starttls/>. */
 static void authlink_tls(struct authlink *a, const struct element *e)
 {
-	if (!opening_answer(&a->opening, &a->s, e))
+	if (opening_answer(&a->opening, &a->s, e))
+		a->heard = false;
+	else
 		authlink_no_tls(a, "the authoritative server refused STARTTLS after offering it");
 }
 
@@ -350,9 +364,56 @@ static bool is_nobody(int err)
 		err == -ETIMEDOUT;
 }
 
+static const struct stream_ops authlink_ops;
+
+/* What the claim is told says nothing about us: the operator has to hear it from here. */
+static void authlink_undialled(struct worker *w, const struct addr *to, int err)
+{
+	char peer[ADDR_TEXT];
+
+	STATS_INC(&w->stats, dials_failed);
+	addr_format(to, peer);
+	LOG(LOG_WARN, "dial-failed", "an authoritative server could not be dialled",
+		LF_STR("peer", peer),
+		LF_STR("error", err == -EUSERS ? "--max-conns is reached" : strerror(-err)));
+}
+
+/* With a stream upon it. */
+static bool authlink_connect(struct authlink *a, struct worker *w)
+{
+	int err = -ENOMEM;
+	struct conn *c = conn_dial(w->conns, &a->opening.at.addr, &stream_conn_ops, NULL, w->now,
+		&err);
+
+	if (c && stream_init(&a->s, w, c, &authlink_ops, LIMIT_STANZA_UNAUTH))
+		return true;
+	authlink_undialled(w, &a->opening.at.addr, c ? -ENOMEM : err);
+	if (c)
+		conn_abort(c, -ENOMEM, "no memory");
+	return false;
+}
+
+static void authlink_free(struct authlink *a)
+{
+	opening_free(&a->opening);
+	mem_free(a);
+}
+
+/* Without a certificate: whoever calls goes on waiting. */
+static void authlink_again(struct authlink *a)
+{
+	a->opening.bare = true;
+	a->opening.asked = false;
+	if (authlink_connect(a, a->s.w))
+		return;
+	authlink_lost(a, LOSS_OVERLOAD);
+	authlink_free(a);
+}
+
 static void authlink_closed(struct stream *s, int err, const char *why)
 {
 	struct authlink *a = container_of(s, struct authlink, s);
+	bool again = authlink_goes_bare(a);
 	char peer[ADDR_TEXT];
 
 	addr_format(conn_peer(s->conn), peer);
@@ -361,8 +422,10 @@ static void authlink_closed(struct stream *s, int err, const char *why)
 		verdicts_unreachable(s->w->verdicts, &a->opening.at.addr, s->w->now);
 	authlink_ended(s);
 	stream_release(s);
-	opening_free(&a->opening);
-	mem_free(a);
+	if (again)
+		authlink_again(a);
+	else
+		authlink_free(a);
 }
 
 static const struct stream_ops authlink_ops = {
@@ -377,40 +440,25 @@ static const struct stream_ops authlink_ops = {
 	.timeout = authlink_timeout,
 };
 
-/* What the claim is told says nothing about us: the operator has to hear it from here. */
-static void authlink_undialled(struct worker *w, const struct addr *to, int err)
-{
-	char peer[ADDR_TEXT];
-
-	STATS_INC(&w->stats, dials_failed);
-	addr_format(to, peer);
-	LOG(LOG_WARN, "dial-failed", "an authoritative server could not be dialled",
-		LF_STR("peer", peer),
-		LF_STR("error", err == -EUSERS ? "--max-conns is reached" : strerror(-err)));
-}
-
 static struct authlink *authlink_dial(struct worker *w, const struct place *to,
 	struct span header_from, struct span header_to)
 {
 	struct authlink *a = mem_try_zalloc(sizeof(*a));
-	struct conn *c = NULL;
-	int err = -ENOMEM;
 
 	if (!a || w->draining) {
 		mem_free(a);
 		return NULL;
 	}
 	list_init(&a->callers);
-	if (opening_init(&a->opening, header_from, header_to, HEADER_SPEAKING))
-		c = conn_dial(w->conns, &to->addr, &stream_conn_ops, NULL, w->now, &err);
+	if (!opening_init(&a->opening, header_from, header_to, HEADER_SPEAKING)) {
+		authlink_undialled(w, &to->addr, -ENOMEM);
+		mem_free(a);
+		return NULL;
+	}
 	a->opening.at = *to;
-	if (c && stream_init(&a->s, w, c, &authlink_ops, LIMIT_STANZA_UNAUTH))
+	if (authlink_connect(a, w))
 		return a;
-	authlink_undialled(w, &to->addr, c ? -ENOMEM : err);
-	if (c)
-		conn_abort(c, -ENOMEM, "no memory");
-	opening_free(&a->opening);
-	mem_free(a);
+	authlink_free(a);
 	return NULL;
 }
 

@@ -48,7 +48,7 @@ void keyring_count(struct keyring *k, struct stats *stats);
 struct tls *keyring_accept(struct keyring *k, struct span domain) MUST_CHECK;
 /*
  * The opening side towards a server of the domain `to`, which it is asked for by SNI; from: who we
- * are, whose certificate is shown if there is one. NULL: no memory.
+ * are, whose certificate is shown if there is one; empty: none is. NULL: no memory.
  */
 struct tls *keyring_open(struct keyring *k, struct span from, struct span to,
 	const struct place *at) MUST_CHECK;

@@ -48,7 +48,21 @@ void opening_again(struct opening *o, struct stream *s)
 static struct tls *opening_tls(struct opening *o, struct stream *s)
 {
 	stream_set_timer(s, TIMEOUT_TLS_MS);
-	return keyring_open(s->w->keyring, span_str(o->from), span_str(o->to), &o->at);
+	return keyring_open(s->w->keyring, o->bare ? SPAN_NONE : span_str(o->from), span_str(o->to),
+		&o->at);
+}
+
+bool opening_shows(const struct opening *o, const struct stream *s)
+{
+	return conn_tls(s->conn) && !o->bare && s->w->keyring &&
+		keyring_has(s->w->keyring, span_str(o->from));
+}
+
+bool opening_refused(const struct opening *o, const struct stream *s)
+{
+	const struct tls *t = conn_tls(s->conn);
+
+	return opening_shows(o, s) && !s->ended && (tls_refused(t) || tls_shaken(t));
 }
 
 void opening_start(struct opening *o, struct stream *s)

@@ -25,6 +25,7 @@ struct opening {
 	struct place at;
 	enum header_form form;
 	bool asked; /* <starttls/> was said, and no answer has come */
+	bool bare; /* no certificate of ours is shown; the caller's to set, before it begins */
 };
 
 /* Copies the domains. False without memory: there is nothing to free. */
@@ -40,6 +41,15 @@ void opening_ask(struct opening *o, struct stream *s);
 /* The element that answers <starttls/>; false: that was no <proceed/>. Without memory the stream is
  * ended. */
 bool opening_answer(struct opening *o, struct stream *s, const struct element *e) MUST_CHECK;
+/* Within TLS: is a certificate of ours shown to a peer that asks for one? */
+bool opening_shows(const struct opening *o, const struct stream *s);
+/*
+ * It is, and the peer has ended the handshake with an alert about it, or the connection behind our end of it: in
+ * TLS 1.3 it sees our certificate only then, and its alert may be lost. Unless it has spoken within
+ * TLS, that may be over the certificate: older servers take one that is made for servers
+ * for none of a client. For ops->closed and ended.
+ */
+bool opening_refused(const struct opening *o, const struct stream *s);
 /* From stream_ops.secured, and after SASL: a new stream on the same connection. */
 void opening_again(struct opening *o, struct stream *s);
 

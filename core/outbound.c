@@ -37,17 +37,25 @@ static bool refused_by_end(const struct outbound *o, int err)
 		strcmp(o->condition, "undefined-condition") == 0;
 }
 
+/* Others do as soon as they see the certificate. */
+static bool refused_at_sight(const struct outbound *o, int err)
+{
+	return opening_refused(&o->opening, &o->s) && o->id.n == 0 && err != -ENOMEM;
+}
+
 /* Without a reason of ours, what can be told from how far it had come. */
 static enum out_loss loss_of(const struct outbound *o, int err)
 {
 	if (o->lost)
 		return o->loss;
 	if (o->phase == OUTBOUND_TLS && !o->tls_offered)
-		return OUT_LOSS_TLS;
+		return outbound_demand(o);
 	if ((o->refused && !o->answered) || refused_by_end(o, err))
 		return OUT_LOSS_EXTERNAL;
 	if (o->condition)
 		return OUT_LOSS_ERROR;
+	if (refused_at_sight(o, err))
+		return OUT_LOSS_HANDSHAKE;
 	if (err == -ENOMEM)
 		return OUT_LOSS_OVERLOAD;
 	return o->phase == OUTBOUND_UP ? OUT_LOSS_CLOSED : OUT_LOSS_NEGOTIATION;
@@ -58,7 +66,9 @@ static const char *loss_name(enum out_loss loss)
 	static const char *const name[] = {
 		[OUT_LOSS_UNREACHABLE] = "unreachable",
 		[OUT_LOSS_NEGOTIATION] = "negotiation",
+		[OUT_LOSS_HANDSHAKE] = "handshake",
 		[OUT_LOSS_TLS] = "tls",
+		[OUT_LOSS_RULE] = "rule",
 		[OUT_LOSS_EXTERNAL] = "external",
 		[OUT_LOSS_UNSUPPORTED] = "unsupported",
 		[OUT_LOSS_UNPROVEN] = "unproven",
@@ -254,7 +264,7 @@ static void outbound_timer(struct timer *t, uint64_t now)
 /* -- life -- */
 
 bool outbound_open(struct worker *w, struct out_link *l, const struct place *places, unsigned n,
-	struct span from, struct span to, bool external)
+	struct span from, struct span to, enum out_proof proof)
 {
 	struct outbound *o = mem_try_zalloc(sizeof(*o) + n * sizeof(*places));
 
@@ -265,7 +275,8 @@ bool outbound_open(struct worker *w, struct out_link *l, const struct place *pla
 	}
 	o->w = w;
 	o->link = l;
-	o->external = external;
+	o->proof = proof;
+	o->opening.bare = proof == OUT_PROOF_NONE;
 	o->n_places = n;
 	memcpy(o->places, places, n * sizeof(*places));
 	list_init(&o->late);

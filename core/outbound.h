@@ -35,7 +35,7 @@ struct outbound;
 
 /* For initiate_ops: see there. */
 bool outbound_open(struct worker *w, struct out_link *l, const struct place *places, unsigned n,
-	struct span from, struct span to, bool external);
+	struct span from, struct span to, enum out_proof proof);
 void outbound_close(struct outbound *o, const char *why);
 bool outbound_suits(const struct outbound *o, struct span from, struct span to);
 void outbound_claim(struct outbound *o, struct span from, struct span to);

@@ -42,7 +42,7 @@ struct outbound {
 	/* While dialling: the end that was asked for, or the begin of a redirect; once up: the next space. */
 	struct timer timer;
 	uint8_t phase; /* enum outbound_phase */
-	bool external; /* EXTERNAL may be tried */
+	enum out_proof proof;
 	bool aborted; /* the peer wanted to know more, once */
 	bool refused; /* it was tried, and refused */
 	bool authenticated; /* it was tried, and has proven us */
@@ -115,6 +115,9 @@ void outbound_foreign(struct outbound *o);
 bool outbound_is_secure(const struct outbound *o);
 /* Must a certificate prove the remote domain of this pair? */
 bool outbound_strong(const struct outbound *o, struct span from, struct span to);
+/* The header's pair cannot have TLS, or the proof, that is demanded for it: is that anybody's demand, or
+ * the sender's own? OUT_LOSS_TLS or OUT_LOSS_RULE. */
+enum out_loss outbound_demand(const struct outbound *o);
 /* Does the peer's certificate prove the domain (canonical)? If not, *why. */
 bool outbound_proves(const struct outbound *o, struct span domain, const char **why);
 

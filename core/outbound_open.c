@@ -53,18 +53,33 @@ static bool header_proven(const struct outbound *o)
 	return outbound_proves(o, span_str(o->opening.to), &why);
 }
 
-/* A certificate can be asked for within TLS alone. */
+/* Of a stream whose header is from that domain. A certificate can be asked for within TLS alone. */
+static enum tls_policy tls_wanted_by(const struct outbound *o, struct span from)
+{
+	enum tls_policy tls = rule_of(o, from, span_str(o->opening.to)).tls;
+
+	return tls == TLS_OPTIONAL && outbound_strong(o, from, span_str(o->opening.to))
+		? TLS_REQUIRED
+		: tls;
+}
+
 static enum tls_policy tls_wanted(const struct outbound *o)
 {
-	enum tls_policy tls = rule_of(o, span_str(o->opening.from), span_str(o->opening.to)).tls;
+	return tls_wanted_by(o, span_str(o->opening.from));
+}
 
-	return tls == TLS_OPTIONAL && header_strong(o) ? TLS_REQUIRED : tls;
+enum out_loss outbound_demand(const struct outbound *o)
+{
+	bool all = tls_wanted(o) == tls_wanted_by(o, SPAN_NONE) &&
+		header_strong(o) == outbound_strong(o, SPAN_NONE, span_str(o->opening.to));
+
+	return all ? OUT_LOSS_TLS : OUT_LOSS_RULE;
 }
 
 /* Of an endless wait for it, too. */
 static void no_tls(struct outbound *o, const char *why)
 {
-	outbound_lose(o, OUT_LOSS_TLS);
+	outbound_lose(o, outbound_demand(o));
 	stream_end(&o->s, why);
 }
 
@@ -91,11 +106,16 @@ static void header_compare(const struct outbound *o, const struct header *h)
 		LF_SPAN("says", domain_span(&h->from)));
 }
 
-/* Keys are made with it: without one there can be none (rule 1.3). False: the stream has ended. */
-static bool id_keep(struct outbound *o, struct span id)
+static void id_forget(struct outbound *o)
 {
 	mem_free((char *)(uintptr_t)o->id.p);
 	o->id = SPAN_NONE;
+}
+
+/* Keys are made with it: without one there can be none (rule 1.3). False: the stream has ended. */
+static bool id_keep(struct outbound *o, struct span id)
+{
+	id_forget(o);
 	if (id.n == 0) {
 		stream_fail(&o->s, "bad-format", NULL, "the server's header has no id");
 		return false;
@@ -230,9 +250,8 @@ static bool go_on_open(struct outbound *o, const struct offer *offer)
  * sender's certificate. */
 static bool may_try_external(const struct outbound *o, const struct offer *offer)
 {
-	return offer->external && (o->external || !o->dialback) && !o->refused &&
-		outbound_is_secure(o) && o->w->keyring &&
-		keyring_has(o->w->keyring, span_str(o->opening.from));
+	return offer->external && (o->proof == OUT_PROOF_EXTERNAL || !o->dialback) && !o->refused &&
+		opening_shows(&o->opening, &o->s);
 }
 
 static void external_try(struct outbound *o)
@@ -293,10 +312,12 @@ void outbound_features(struct outbound *o, const struct element *e)
 
 static void tls_answered(struct outbound *o, const struct element *e)
 {
-	if (!opening_answer(&o->opening, &o->s, e)) {
+	if (opening_answer(&o->opening, &o->s, e)) {
+		id_forget(o); /* within TLS the peer has yet to speak */
+	} else {
 		/* Offered and refused all the same, it may be a fault that passes. */
 		if (!o->tls_offered || tls_wanted(o) == TLS_REQUIRED)
-			outbound_lose(o, OUT_LOSS_TLS);
+			outbound_lose(o, outbound_demand(o));
 		stream_end(&o->s, "the server refused STARTTLS");
 	}
 	o->phase = OUTBOUND_HEADER;
@@ -337,7 +358,7 @@ static bool too_weak(struct outbound *o)
 		"the server's certificate does not prove the domain, which policy requires",
 		LF_STR("peer", peer), LF_STR("from", o->opening.from), LF_STR("to", o->opening.to),
 		LF_STR("why", why));
-	outbound_lose(o, OUT_LOSS_TLS);
+	outbound_lose(o, outbound_demand(o));
 	stream_hang_up(&o->s, "the server's certificate does not prove the domain");
 	return true;
 }

@@ -290,9 +290,9 @@ void outward_resolved(struct worker *w, uint64_t cookie, const struct resolve_an
 }
 
 static bool op_open(void *ctx, struct out_link *l, const struct place *places, unsigned n,
-	struct span from, struct span to, bool external)
+	struct span from, struct span to, enum out_proof proof)
 {
-	return outbound_open(ctx, l, places, n, from, to, external);
+	return outbound_open(ctx, l, places, n, from, to, proof);
 }
 
 static void op_close(void *ctx, struct out_link *l, const char *why)

@@ -107,15 +107,22 @@ enum out_resolution {
 	OUT_OURS
 };
 
+/* How we prove ourselves to a server, beside the keys of dialback. */
+enum out_proof {
+	OUT_PROOF_EXTERNAL, /* our certificate is shown, and SASL EXTERNAL tried if it is offered */
+	OUT_PROOF_SHOWN, /* it is shown, and EXTERNAL, which was refused there before, is the last resort */
+	OUT_PROOF_NONE, /* it is not: the last handshake there may have failed over it */
+};
+
 struct initiate_ops {
 	/* Look up the service of `domain`; answer with initiator_resolved(cookie), exactly once; it
 	 * may be from inside. */
 	void (*resolve)(void *ctx, struct span domain, uint64_t cookie);
 	/* Open a stream at one of these places, which are in the order to try, groups apart; its header says
-	 * from and to. external: try SASL EXTERNAL if it is offered. Ends in initiator_link_up
-	 * or initiator_link_down, never from inside. False: it cannot even begin. */
+	 * from and to. Ends in initiator_link_up or initiator_link_down, never from inside. False: it
+	 * cannot even begin. */
 	bool (*open)(void *ctx, struct out_link *l, const struct place *places, unsigned n,
-		struct span from, struct span to, bool external);
+		struct span from, struct span to, enum out_proof proof);
 	/* Orderly end of a stream, up or not; initiator_link_down follows, not from inside. */
 	void (*close)(void *ctx, struct out_link *l, const char *why);
 	/* May that pair be claimed on this stream, which is up: TLS policy, certificate (2.9.2)? */
@@ -217,7 +224,9 @@ bool initiator_requeue(struct initiator *i, struct out_link *l, struct span from
 enum out_loss {
 	OUT_LOSS_UNREACHABLE, /* no place took the connection */
 	OUT_LOSS_NEGOTIATION, /* connected; TLS failed, or no header or features in time */
+	OUT_LOSS_HANDSHAKE, /* the peer ended it over our certificate, perhaps: it never spoke within TLS */
 	OUT_LOSS_TLS, /* TLS or a certificate is demanded, and is not to be had there */
+	OUT_LOSS_RULE, /* likewise, and it is the rule of the header's sender that asks for so much */
 	OUT_LOSS_EXTERNAL, /* the peer ended it after SASL EXTERNAL failed */
 	OUT_LOSS_UNSUPPORTED, /* no way to authenticate there */
 	/* None for the header's sender: its certificate is not what the peer wants, or our own rule keeps

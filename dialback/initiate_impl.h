@@ -151,7 +151,7 @@ struct out_link {
 	uint8_t state; /* enum out_link_state */
 	bool placed; /* in initiator->by_place, at places[which]: may be offered to others */
 	bool connected;
-	bool external; /* is tried */
+	enum out_proof proof; /* in this attempt */
 	bool apart; /* for one pair only */
 	bool solo; /* for one target only */
 	bool errors; /* the peer handles dialback errors */
@@ -290,7 +290,7 @@ void out_link_place_at(struct out_link *l, unsigned which);
 void out_link_withdraw(struct out_link *l); /* nobody joins it any more who has no seat */
 void out_link_end(struct out_link *l); /* nothing more is written to it */
 bool place_is_dead(const struct initiator *i, const struct place *at); /* it did not answer */
-bool place_takes_external(const struct initiator *i, const struct place *at);
+enum out_proof place_takes(const struct initiator *i, const struct place *at);
 
 /* -- outdial.c -- */
 

@@ -103,7 +103,7 @@ static void out_link_dial(struct initiator *i, struct out_link *l)
 	l->opener->opening++;
 	i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_DIALLED, &l->places[0], NULL);
 	if (!i->ops->open(i->ctx, l, l->places, l->n_places, out_link_from(l), out_link_to(l),
-		    l->external))
+		    l->proof))
 		initiator_link_down(i, l, OUT_LOSS_OVERLOAD, NULL, i->now);
 }
 

@@ -90,11 +90,11 @@ static void out_link_take_places(struct initiator *i, struct out_link *l, const 
 }
 
 /* Is SASL EXTERNAL worth a try there? */
-bool place_takes_external(const struct initiator *i, const struct place *at)
+enum out_proof place_takes(const struct initiator *i, const struct place *at)
 {
 	const struct peer *peer = peer_find(i, at);
 
-	return !peer || i->now >= peer->no_external_until;
+	return peer && i->now < peer->no_external_until ? OUT_PROOF_SHOWN : OUT_PROOF_EXTERNAL;
 }
 
 static uint64_t target_links(const struct target *t)
@@ -138,7 +138,7 @@ struct out_link *out_link_new(struct initiator *i, struct target *t, struct send
 	list_init(&l->watchers);
 	list_init(&l->due.link);
 	out_link_take_places(i, l, t);
-	l->external = place_takes_external(i, &l->places[0]);
+	l->proof = place_takes(i, &l->places[0]);
 	l->apart = apart;
 	l->solo = apart || i->now < t->solo_until;
 	l->window = LIMIT_OUT_WINDOW_MIN;

@@ -19,7 +19,8 @@ static bool loss_tries_next(enum out_loss how, const char *condition)
 	static const char *const next[] = { "host-unknown", "host-gone", "internal-server-error",
 		"resource-constraint", "system-shutdown", "conflict" };
 
-	return how == OUT_LOSS_NEGOTIATION || how == OUT_LOSS_TLS || how == OUT_LOSS_EXTERNAL ||
+	return how == OUT_LOSS_NEGOTIATION || how == OUT_LOSS_HANDSHAKE || how == OUT_LOSS_TLS ||
+		how == OUT_LOSS_RULE || how == OUT_LOSS_EXTERNAL ||
 		(how == OUT_LOSS_ERROR && is_one_of(condition, next, ARRAY_LEN(next)));
 }
 
@@ -46,6 +47,7 @@ static enum out_failure loss_failure(enum out_loss how, const char *condition)
 	case OUT_LOSS_UNREACHABLE:
 		return OUT_UNREACHABLE;
 	case OUT_LOSS_TLS:
+	case OUT_LOSS_RULE:
 		return OUT_NO_TLS;
 	case OUT_LOSS_UNSUPPORTED:
 	case OUT_LOSS_UNPROVEN:
@@ -70,20 +72,32 @@ static bool out_link_next_place(struct initiator *i, struct out_link *l)
 	return n > 0;
 }
 
-/* The same place, when the peer bore no SASL EXTERNAL; or the next one. */
+/* What the peer did not bear is left out: SASL EXTERNAL, or the sight of our certificate, which older
+ * servers take for none of a client and end the handshake over (rule 4.4). */
+static bool out_link_proves_less(struct initiator *i, struct out_link *l, enum out_loss how)
+{
+	if (how == OUT_LOSS_EXTERNAL && l->proof == OUT_PROOF_EXTERNAL) {
+		initiator_external_refused(i, l, i->now);
+		l->proof = OUT_PROOF_SHOWN;
+		return true;
+	}
+	if (how != OUT_LOSS_HANDSHAKE || l->proof == OUT_PROOF_NONE)
+		return false;
+	l->proof = OUT_PROOF_NONE;
+	return true;
+}
+
+/* The same place, or the next one. */
 static bool out_link_tries_again(struct initiator *i, struct out_link *l, enum out_loss how,
 	const char *condition)
 {
 	if (l->proved || !l->connected || l->alive == 0 || l->ours || i->draining)
 		return false;
-	if (how == OUT_LOSS_EXTERNAL && l->external) {
-		initiator_external_refused(i, l, i->now);
-		l->external = false;
+	if (out_link_proves_less(i, l, how))
 		return true;
-	}
 	if (!loss_tries_next(how, condition) || !out_link_next_place(i, l))
 		return false;
-	l->external = place_takes_external(i, &l->places[0]);
+	l->proof = place_takes(i, &l->places[0]);
 	return true;
 }
 
@@ -153,27 +167,40 @@ static void out_pair_orphan(struct initiator *i, struct out_pair *p, enum out_fa
 		out_pair_leave(i, p);
 }
 
-/* A stream that could not be had as it was demanded: it may be the sender's own rule that demands so
- * much. One of them is not enough to fail a target for all others; and no number of certificates that
- * are refused says anything about the others' ones. */
-static bool out_link_blames_sender(struct initiator *i, struct out_link *l, struct target *t,
-	enum out_loss how, enum out_failure failure)
+/* Does it say something of the header's sender, and nothing of the server? Its name or its certificate is
+ * not welcome there, or its own rule asks for more, or less, than others'. When a handshake fails with
+ * its certificate and without, that may be so: one sender's trouble is not enough to fail the
+ * target for all, two senders' is. */
+static bool loss_is_senders(const struct out_link *l, const struct target *t, enum out_loss how,
+	const char *condition)
+{
+	static const char *const unwelcome[] = { "not-authorized", "policy-violation",
+		"invalid-from" };
+
+	switch (how) {
+	case OUT_LOSS_UNPROVEN:
+	case OUT_LOSS_RULE:
+		return true;
+	case OUT_LOSS_ERROR:
+		return !l->up_at && is_one_of(condition, unwelcome, ARRAY_LEN(unwelcome));
+	default:
+		return l->proof == OUT_PROOF_NONE && t->failures == 0;
+	}
+}
+
+static void out_link_blame_sender(struct initiator *i, struct out_link *l, struct target *t,
+	enum out_loss how, enum out_failure failure, const char *condition)
 {
 	struct out_pair *p = out_pair_find(i, out_link_from(l), out_link_to(l));
-	bool here = p && p->seat && p->seat->l == l;
 
-	if (how == OUT_LOSS_UNPROVEN) {
+	if (how == OUT_LOSS_UNPROVEN)
 		t->claimless = true;
-		if (here)
-			out_pair_fail(i, p, failure, NULL, HOLD_POLICY_MS);
-		return true;
-	}
-	if (failure != OUT_NO_TLS || !here || t->failures > 0)
-		return false;
-	t->failures++;
-	p->isolated = true;
-	out_pair_fail(i, p, failure, NULL, HOLD_POLICY_MS);
-	return true;
+	else if (how != OUT_LOSS_RULE && how != OUT_LOSS_ERROR)
+		t->failures++;
+	if (!p || !p->seat || p->seat->l != l)
+		return;
+	p->isolated |= how == OUT_LOSS_RULE;
+	out_pair_fail_with(i, p, failure, condition);
 }
 
 /* It was never good for anything: neither will another one be, to the target that it was for. */
@@ -182,7 +209,11 @@ static void out_link_failed(struct initiator *i, struct out_link *l, enum out_lo
 {
 	struct target *t = target_find(i, out_link_to(l));
 
-	if (!l->apart && !out_link_blames_sender(i, l, t, how, failure))
+	if (l->apart)
+		return;
+	if (loss_is_senders(l, t, how, condition))
+		out_link_blame_sender(i, l, t, how, failure, condition);
+	else
 		target_fail(i, t, failure, condition);
 }
 

@@ -144,10 +144,10 @@ static enum tls_next closed(struct tls *t)
 /*
  * In TLS 1.3 a peer that refuses our certificate may say so before it encrypts anything itself:
  * OpenSSL does. The library takes such a record for a fault after its first five bytes; what the
- * peer had to say is behind them. It is for the log alone: nothing rests on words that anybody could
- * have put there. NULL: it is something else.
+ * peer had to say is behind them. Anybody could have put it there: it is for the log, and for another
+ * attempt that asks no less of the peer. Its code; -1: it is something else.
  */
-static const char *refused_in_the_clear(const struct tls *t)
+static int alert_in_the_clear(const struct tls *t)
 {
 	static const char alert[] = "\x15\x03\x03\0\2";
 	struct span left = bytes_any(&t->keep)
@@ -157,15 +157,20 @@ static const char *refused_in_the_clear(const struct tls *t)
 	_Static_assert(sizeof(alert) == sizeof(t->header) + 1, "a record's header");
 	if (t->state != TLS_HANDSHAKE || memcmp(t->header, alert, sizeof(t->header)) != 0 ||
 		left.n < 2 || left.p[0] != alert_fatal)
-		return NULL;
-	return tls_alert_words((unsigned char)left.p[1]);
+		return -1;
+	return (unsigned char)left.p[1];
 }
 
-static const char *failed_why(const struct tls *t, int error)
+static const char *failed_why(struct tls *t, int error)
 {
-	const char *refused = refused_in_the_clear(t);
+	int alert = alert_in_the_clear(t);
 
-	return t->no_memory ? "no memory" : refused ? refused : tls_error_words(t->ssl, error);
+	if (alert < 0)
+		alert = tls_alerted(t->ssl);
+	t->refused = tls_alert_is_of_certificate(alert);
+	if (t->no_memory)
+		return "no memory";
+	return alert < 0 ? tls_error_words(error) : tls_alert_words(alert);
 }
 
 /* The library said no, with that return value. */
@@ -397,4 +402,9 @@ bool tls_shaken(const struct tls *t)
 const char *tls_why(const struct tls *t)
 {
 	return t->why;
+}
+
+bool tls_refused(const struct tls *t)
+{
+	return t->refused;
 }

@@ -46,6 +46,7 @@ struct tls {
 	struct tls_setup *setup;
 	enum tls_state state;
 	const char *why;
+	bool refused;
 
 	struct tls_io *io; /* of the call that is running */
 	size_t step; /* bytes of input that it may still take; SIZE_MAX: no bound */
@@ -85,7 +86,10 @@ bool tls_cert_use(const struct tls_cert *c, WOLFSSL *ssl);
 bool tls_cert_use_ctx(const struct tls_cert *c, WOLFSSL_CTX *ctx);
 
 /* net/tls_why.c: what went wrong, for an error of the library's; and for an alert of the peer's. */
-const char *tls_error_words(WOLFSSL *ssl, int error);
+const char *tls_error_words(int error);
 const char *tls_alert_words(int code);
+bool tls_alert_is_of_certificate(int code); /* or may be */
+/* The code of the fatal alert that the peer has sent; -1: none. */
+int tls_alerted(WOLFSSL *ssl);
 
 #endif

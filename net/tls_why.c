@@ -36,17 +36,24 @@ const char *tls_alert_words(int code)
 	return "the peer refused with an alert";
 }
 
-const char *tls_error_words(WOLFSSL *ssl, int error)
+/* Those of the two RFCs, and the one that is sent when what a program says to a certificate has no code. */
+bool tls_alert_is_of_certificate(int code)
+{
+	return code == 40 || (code >= 42 && code <= 46) || code == 48 || code == 49;
+}
+
+int tls_alerted(WOLFSSL *ssl)
 {
 	WOLFSSL_ALERT_HISTORY alerts;
 
-	switch (error) {
-	case FATAL_ERROR:
-		if (wolfSSL_get_alert_history(ssl, &alerts) == WOLFSSL_SUCCESS &&
-			alerts.last_rx.level == alert_fatal)
-			return tls_alert_words(alerts.last_rx.code);
-		return "the handshake failed";
-	default:
-		return wolfSSL_ERR_reason_error_string((unsigned long)error);
-	}
+	return wolfSSL_get_alert_history(ssl, &alerts) == WOLFSSL_SUCCESS &&
+			alerts.last_rx.level == alert_fatal
+		? alerts.last_rx.code
+		: -1;
+}
+
+const char *tls_error_words(int error)
+{
+	return error == FATAL_ERROR ? "the handshake failed"
+				    : wolfSSL_ERR_reason_error_string((unsigned long)error);
 }

@@ -117,7 +117,7 @@ class Lab:
     def _direct(self, name, credential):
         return {"s2s_tls": self.port["%s-tls" % name]} if credential and name in DIRECT else {}
 
-    def start_remote(self, name, certified=None):
+    def start_remote(self, name, certified=None, **how):
         """certified: what its certificate has of its own, names, days or self_signed, instead of
         all its domains but the stolen ones; False: it does not speak TLS."""
         accounts = {domain: {"alice": PASSWORD} for domain in hosted_by(name)}
@@ -125,7 +125,7 @@ class Lab:
         remote = REMOTES[name](self.folder / name, self.port["dns"], self._ports,
                                self.port[name], accounts, credential,
                                self.authority and self.authority.file,
-                               **self._direct(name, credential))
+                               **self._direct(name, credential), **how)
         for part in remote.parts:
             self._start(part)
         return remote

@@ -194,7 +194,7 @@ authentication = "internal_plain"
 allow_unencrypted_plain_auth = true
 c2s_require_encryption = false
 s2s_require_encryption = false
-s2s_secure_auth = false
+s2s_secure_auth = {strict}
 interfaces = {{ "{host}" }}
 local_interfaces = {{ "{host}" }}
 c2s_ports = {{ {c2s} }}
@@ -216,15 +216,17 @@ unbound = {{
     NO_TLS = 'modules_disabled = { "tls", "s2s_auth_certs" }'
     TLS = 'ssl = {{ certificate = "{file}", key = "{file}", cafile = "{ca}" }}'
 
-    def __init__(self, folder, dns, ports, s2s, users, credential=None, ca=None, s2s_tls=None):
+    def __init__(self, folder, dns, ports, s2s, users, credential=None, ca=None, s2s_tls=None,
+                 strict=False):
         """users: domain -> {name: password}; credential: a file with certificate and key, without
         which it does not speak TLS; ca: a file with the authority it trusts; s2s_tls: a port for
-        TLS from the first byte."""
+        TLS from the first byte; strict: nobody is taken without a valid certificate."""
         folder.mkdir(parents=True, exist_ok=True)
         c2s = ports.take()
         config = folder / "prosody.cfg.lua"
         config.write_text(self.CONFIG.format(
             folder=folder, host=HOST, dns=dns, c2s=c2s, s2s=s2s, s2s_tls=s2s_tls or "",
+            strict="true" if strict else "false",
             tls=self.TLS.format(file=credential, ca=ca) if credential else self.NO_TLS,
             hosts="\n".join('VirtualHost "%s"' % domain for domain in users)))
         for domain, accounts in users.items():

@@ -106,7 +106,19 @@ static bool is_species(struct span der, struct span species, char why[TEXT_WHY])
 	return same;
 }
 
-/* secured [by SPECIES] [sni NAME] [anew|resumed] [alpn]: the handshake is done */
+/* What the router has shown, if anything. */
+static bool has_shown(const struct actor *a, struct span species, char why[TEXT_WHY])
+{
+	struct span shown = secure_peer(a->secure);
+
+	if (span_is(species, "nothing"))
+		return shown.n == 0 ||
+			failed(why, "the router has shown a certificate") == STEP_DONE;
+	return is_species(shown, species, why) ||
+		failed(why, "the router has shown another certificate") == STEP_DONE;
+}
+
+/* secured [by SPECIES|nothing] [sni NAME] [anew|resumed] [alpn]: the handshake is done */
 enum outcome act_secured(struct play *p, struct actor *a, struct span args, char why[TEXT_WHY])
 {
 	(void)p;
@@ -128,9 +140,10 @@ enum outcome act_secured(struct play *p, struct actor *a, struct span args, char
 				return failed(why, "the router has named %.*s", (int)named.n,
 					named.p);
 		} else if (!span_is(word, "by")) {
-			return failed(why, "secured [by SPECIES] [sni NAME] [anew|resumed] [alpn]");
-		} else if (!is_species(secure_peer(a->secure), word_take(&args), why)) {
-			return failed(why, "the router has shown another certificate");
+			return failed(why,
+				"secured [by SPECIES|nothing] [sni NAME] [anew|resumed] [alpn]");
+		} else if (!has_shown(a, word_take(&args), why)) {
+			return STEP_FAILED;
 		}
 	}
 	return STEP_DONE;

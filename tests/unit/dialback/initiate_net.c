@@ -116,7 +116,7 @@ static void on_resolve(void *ctx, struct span domain, uint64_t cookie)
 }
 
 static bool on_open(void *ctx, struct out_link *l, const struct place *places, unsigned n,
-	struct span from, struct span to, bool external)
+	struct span from, struct span to, enum out_proof proof)
 {
 	struct net_link *k = out_link_user(l);
 
@@ -136,7 +136,7 @@ static bool on_open(void *ctx, struct out_link *l, const struct place *places, u
 	k->opened++;
 	k->n = n;
 	memcpy(k->places, places, n * sizeof(*places));
-	k->external = external;
+	k->proof = proof;
 	k->dialling = true;
 	copy(k->from, from);
 	copy(k->to, to);

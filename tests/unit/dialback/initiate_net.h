@@ -34,7 +34,8 @@ struct net_link {
 	char from[NET_NAME], to[NET_NAME];
 	struct place places[LIMIT_CANDIDATES];
 	unsigned n, opened; /* places; how often */
-	bool external, dialling, up, closing;
+	enum out_proof proof;
+	bool dialling, up, closing;
 	unsigned claims, outstanding, most_outstanding;
 	char sent[NET_TEXT]; /* "1 2 3" */
 };

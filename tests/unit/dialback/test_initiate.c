@@ -43,7 +43,7 @@ Test(initiate, d1_claim_before_any_stanza)
 	cr_assert_eq(net.n_links, 1);
 	cr_expect_str_eq(net.links[0]->from, L1);
 	cr_expect_str_eq(net.links[0]->to, R1);
-	cr_expect(net.links[0]->external);
+	cr_expect_eq(net.links[0]->proof, OUT_PROOF_EXTERNAL);
 	cr_expect_eq(net.n_claims, 0);
 	net_up(0);
 	cr_assert_eq(net.n_claims, 1);

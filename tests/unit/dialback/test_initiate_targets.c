@@ -226,16 +226,85 @@ Test(initiate_targets, external_is_refused)
 {
 	net_stanza_to(L1, R1, "1", PEER);
 	net_connected(0, 0);
-	cr_expect(net.links[0]->external);
+	cr_expect_eq(net.links[0]->proof, OUT_PROOF_EXTERNAL);
 	initiator_external_refused(net.i, net.links[0]->l, net.now);
 	net_down(0, OUT_LOSS_EXTERNAL, NULL);
 	cr_assert_eq(net.links[0]->opened, 2);
-	cr_expect_not(net.links[0]->external);
+	cr_expect_eq(net.links[0]->proof, OUT_PROOF_SHOWN);
 	net_connected(0, 0);
 	net_down(0, OUT_LOSS_EXTERNAL, NULL);
 	cr_expect_eq(net.links[0]->opened, 2, "but only once");
 	net_stanza_to(L1, R2, "2", PEER);
-	cr_expect_not(net.links[1]->external, "it is remembered");
+	cr_expect_eq(net.links[1]->proof, OUT_PROOF_SHOWN, "it is remembered");
+}
+
+/* 4.4: one that ends the handshake over our certificate is not shown it, at that place and in that attempt. */
+Test(initiate_targets, a_certificate_breaks_the_handshake)
+{
+	net_stanza_to(L1, R1, "1", PEER " 192.0.2.77:5269");
+	net_connected(0, 0);
+	net_down(0, OUT_LOSS_HANDSHAKE, NULL);
+	cr_assert_eq(net.links[0]->opened, 2);
+	cr_expect_eq(net.links[0]->n, 2, "the same place");
+	cr_expect_eq(net.links[0]->proof, OUT_PROOF_NONE);
+	net_connected(0, 0);
+	net_down(0, OUT_LOSS_NEGOTIATION, NULL);
+	cr_assert_eq(net.links[0]->opened, 3);
+	cr_expect_eq(net.links[0]->n, 1, "the next one");
+	cr_expect_eq(net.links[0]->proof, OUT_PROOF_EXTERNAL);
+	net_up(0);
+	net_valid(0, L1, R1);
+	cr_expect_str_eq(net_sent(0), "1");
+	net_stanza_to(L1, R2, "2", PEER);
+	cr_expect_eq(net.links[1]->proof, OUT_PROOF_EXTERNAL, "others may be shown it");
+}
+
+static void breaks_over_any(unsigned link)
+{
+	net_connected(link, 0);
+	net_down(link, OUT_LOSS_HANDSHAKE, NULL);
+	net_connected(link, 0);
+	net_down(link, OUT_LOSS_NEGOTIATION, NULL);
+}
+
+/* With a certificate and without: the first sender's may be to blame, two are one too many. */
+Test(initiate_targets, z7_a_handshake_fails)
+{
+	net_stanza(L1, R1, "1");
+	net_stanza_to(L2, R1, "2", PEER);
+	breaks_over_any(0);
+	cr_expect_str_eq(net_returned(), "1:no-stream");
+	net_found_if_asked(R1, PEER);
+	cr_assert_eq(net.n_links, 2);
+	cr_expect_str_eq(net.links[1]->from, L2);
+	breaks_over_any(1);
+	cr_expect_str_eq(net_returned(), "2:no-stream");
+	cr_expect_eq(net_stanza("l3.test", R1, "3"), OUT_RETURN);
+}
+
+/* 7.1: the right server's answer, to the sender that its header named. */
+Test(initiate_targets, z7_a_sender_is_not_welcome)
+{
+	static const char *const said[] = { "not-authorized", "policy-violation", "invalid-from" };
+	static const char *const returned[] = { "1:no-stream/not-authorized",
+		"1:no-stream/policy-violation", "1:no-stream/invalid-from" };
+	static const char *const unwelcome[] = { "l3.test", "l4.test", "l5.test" };
+
+	for (unsigned n = 0; n < ARRAY_LEN(said); n++)
+		net_stanza(unwelcome[n], R1, "1");
+	net_stanza_to(L2, R1, "2", PEER);
+	for (unsigned n = 0; n < ARRAY_LEN(said); n++) {
+		cr_expect_str_eq(net.links[n]->from, unwelcome[n]);
+		net_connected(n, 0);
+		net_down(n, OUT_LOSS_ERROR, said[n]);
+		cr_expect_str_eq(net_returned(), returned[n]);
+		net_found_if_asked(R1, PEER);
+	}
+	cr_assert_eq(net.n_links, 4);
+	net_up(3);
+	net_valid(3, L2, R1);
+	cr_expect_eq(net_stanza(L2, R1, "3"), OUT_WRITE);
+	cr_expect_eq(net_stanza(unwelcome[0], R1, "4"), OUT_RETURN);
 }
 
 Test(initiate_targets, external_is_accepted)
@@ -450,7 +519,7 @@ Test(initiate_targets, z7_one_sender_demands_too_much)
 	net_stanza(L1, R1, "1");
 	net_stanza_to(L2, R1, "2", PEER);
 	net_connected(0, 0);
-	net_down(0, OUT_LOSS_TLS, NULL);
+	net_down(0, OUT_LOSS_RULE, NULL);
 	cr_expect_str_eq(net_returned(), "1:no-tls");
 	net_found_if_asked(R1, PEER);
 	cr_assert_eq(net.n_links, 2);
@@ -461,18 +530,37 @@ Test(initiate_targets, z7_one_sender_demands_too_much)
 	cr_expect_eq(net_stanza(L1, R1, "4"), OUT_RETURN);
 }
 
-Test(initiate_targets, z7_both_do)
+/* However many do. */
+Test(initiate_targets, z7_many_senders_demand_too_much)
+{
+	static const char *const many[] = { "l3.test", "l4.test", "l5.test" };
+
+	for (unsigned n = 0; n < ARRAY_LEN(many); n++)
+		net_stanza(many[n], R1, "1");
+	net_stanza_to(L2, R1, "2", PEER);
+	for (unsigned n = 0; n < ARRAY_LEN(many); n++) {
+		net_connected(n, 0);
+		net_down(n, OUT_LOSS_RULE, NULL);
+		net_found_if_asked(R1, PEER);
+	}
+	cr_expect_str_eq(net_returned(), "1:no-tls 1:no-tls 1:no-tls");
+	cr_assert_eq(net.n_links, 4);
+	net_up(3);
+	net_valid(3, L2, R1);
+	cr_expect_str_eq(net_sent(3), "2");
+}
+
+/* Everybody's: then nobody needs to try again. */
+Test(initiate_targets, all_demand_too_much)
 {
 	net_stanza(L1, R1, "1");
 	net_stanza_to(L2, R1, "2", PEER);
-	for (unsigned n = 0; n < 2; n++) {
-		net_connected(n, 0);
-		net_down(n, OUT_LOSS_TLS, NULL);
-	}
+	net_connected(0, 0);
+	net_down(0, OUT_LOSS_TLS, NULL);
 	cr_expect_str_eq(net_returned(), "1:no-tls 2:no-tls");
 	cr_expect_eq(net_stanza("l3.test", R1, "3"), OUT_RETURN);
 	net_wait(HOLD_POLICY_MS);
-	cr_expect_eq(net_stanza("l3.test", R1, "4"), OUT_KEPT);
+	net_stanza_to("l3.test", R1, "4", PEER);
 	cr_expect_eq(net.n_links, 2);
 }
 
