@@ -124,17 +124,10 @@ int address_bind_udp(struct address *a)
 	return fd;
 }
 
-unsigned address_free_port(const struct address *a, unsigned min_port)
+int address_reserve(struct address *a, unsigned min_port)
 {
-	struct address mine = *a;
-	int fd;
-
-	port_set(&mine, 0);
-	fd = socket_bound_above(&mine, min_port);
-	if (fd < 0)
-		return 0;
-	close(fd);
-	return address_port(&mine);
+	port_set(a, 0);
+	return socket_bound_above(a, min_port);
 }
 
 int address_connect(const struct address *a)

@@ -34,8 +34,11 @@ unsigned address_port(const struct address *a);
 int address_listen(struct address *a, unsigned min_port);
 int address_bind_udp(struct address *a);
 
-/* A TCP port above min_port of this address that was free a moment ago; 0 when none. */
-unsigned address_free_port(const struct address *a, unsigned min_port);
+/*
+ * Binds a TCP port above min_port and does not listen on it; *a is set to it. As long as the socket
+ * is open nobody gets that port but who asks for it by number and sets SO_REUSEADDR. -1: none.
+ */
+int address_reserve(struct address *a, unsigned min_port);
 
 /* Starts to connect; the socket becomes writable when that is over. */
 int address_connect(const struct address *a);

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STOP_NS (10 * NS_PER_S)
+#define STOP_NS (CHILD_STOP_S * NS_PER_S)
 
 bool child_prepare(struct child *c)
 {

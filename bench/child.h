@@ -36,7 +36,10 @@ bool child_is_running(struct child *c);
 /* Until the address accepts a connection. false when the child ended or time is over. */
 bool child_wait_listening(struct child *c, const struct address *a, unsigned timeout_s);
 
-/* SIGTERM, then after 10 s SIGKILL; waits. Returns whether SIGTERM was enough. */
+/* More than the router's --drain-ms is by default. */
+#define CHILD_STOP_S 60
+
+/* SIGTERM, then after CHILD_STOP_S SIGKILL; waits. Returns whether SIGTERM was enough. */
 bool child_stop(struct child *c);
 
 #define CHILD_LOG 1000

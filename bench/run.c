@@ -68,7 +68,7 @@ static void router_stop(struct run *run)
 	if (!c->pid)
 		return;
 	if (!child_stop(c))
-		result_fail(run->r, "the router did not stop within 10 s of SIGTERM");
+		result_fail(run->r, "the router did not stop within %u s of SIGTERM", CHILD_STOP_S);
 	else if (c->status && !(WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGTERM))
 		result_fail(run->r, "the router stopped with %s: %s", child_end(c, end),
 			child_log(c, log, sizeof(log)));

@@ -22,6 +22,8 @@
 #include "bench/speaker.h"
 #include "bench/storm.h"
 
+#define RUN_RESERVED 3
+
 struct run {
 	const struct options *o;
 	struct result *r;
@@ -56,6 +58,8 @@ struct run {
 	struct proc proc;
 	struct address s2s, component, dns, listen; /* listen: the authority's */
 	struct address direct; /* of the router, for TLS from the first byte */
+	int reserved[RUN_RESERVED]; /* its ports, while it starts */
+	unsigned n_reserved;
 	unsigned authority_port, s2s_port, direct_port; /* as the DNS gives them */
 	unsigned *remote_ports; /* o->endpoints */
 	uint64_t storm_cpu; /* the server's CPU time when the storm began */

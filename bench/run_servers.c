@@ -2,6 +2,7 @@
 #include "bench/run_impl.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool run_child_lost(struct run *run)
 {
@@ -135,31 +136,29 @@ static bool router_start(struct run *run)
 	return false;
 }
 
-/* A port that is none of those before it. */
-static bool port_choose(const struct run *run, struct address *a,
-	const struct address *const *taken, unsigned n_taken)
-{
-	char text[ADDRESS_TEXT];
-	unsigned port, i;
-
-	do {
-		port = address_free_port(&run->dns, 20000);
-		for (i = 0; i < n_taken && address_port(taken[i]) != port; i++)
-			;
-	} while (port && i < n_taken);
-	snprintf(text, sizeof(text), "127.0.0.1:%u", port);
-	return address_parse(a, text) && port;
-}
-
+/* Until the router listens there nobody else must get one of its ports. */
 static bool loopback_choose(struct run *run)
 {
-	const struct address *taken[] = { &run->s2s, &run->component };
+	struct address *const mine[RUN_RESERVED] = { &run->s2s, &run->component, &run->direct };
 
 	address_parse(&run->dns, "127.0.0.1:0");
 	address_parse(&run->listen, "127.0.0.1:0");
-	return port_choose(run, &run->s2s, taken, 0) &&
-		port_choose(run, &run->component, taken, 1) &&
-		port_choose(run, &run->direct, taken, 2);
+	for (; run->n_reserved < RUN_RESERVED; run->n_reserved++) {
+		int fd;
+
+		address_parse(mine[run->n_reserved], "127.0.0.1:0");
+		fd = address_reserve(mine[run->n_reserved], 20000);
+		if (fd < 0)
+			return false;
+		run->reserved[run->n_reserved] = fd;
+	}
+	return true;
+}
+
+static void loopback_release(struct run *run)
+{
+	while (run->n_reserved)
+		close(run->reserved[--run->n_reserved]);
 }
 
 /* Whoever the domains outside are looked up as. */
@@ -204,12 +203,10 @@ static bool names_serve(struct run *run)
 	return false;
 }
 
-bool run_servers(struct run *run)
+static bool servers_start(struct run *run)
 {
 	const struct options *o = run->o;
 
-	if (o->direct)
-		return !o->remotes || run_remotes_open(run);
 	if (o->router && !loopback_choose(run)) {
 		result_fail(run->r, "no free port: %s", strerror(errno));
 		return false;
@@ -232,4 +229,15 @@ bool run_servers(struct run *run)
 	if (!outside_open(run) || !names_serve(run))
 		return false;
 	return !o->router || router_start(run);
+}
+
+bool run_servers(struct run *run)
+{
+	bool ok;
+
+	if (run->o->direct)
+		return !run->o->remotes || run_remotes_open(run);
+	ok = servers_start(run);
+	loopback_release(run);
+	return ok;
 }

@@ -225,9 +225,6 @@ static void control_reload(struct router *r)
 		r->crew.reloads_failed++;
 		return;
 	}
-	LOG(LOG_INFO, "reloaded", "registry and policy were read again",
-		LF_INT("domains", registry_hosts(h->registry)),
-		LF_INT("backends", registry_backends(h->registry)));
 	warn_hosting(r->config, h->registry);
 	hosting_release(r->hosting);
 	r->hosting = h;

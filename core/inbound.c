@@ -321,9 +321,9 @@ static void inbound_closed(struct stream *s, int err, const char *why)
 	addr_format(conn_peer(s->conn), peer);
 	if (err == -EPROTO || conn_securing(s->conn))
 		STATS_INC(&s->w->stats, tls_failed);
+	STATS_INC(&s->w->stats, streams_ended);
 	LOG(LOG_INFO, "inbound-closed", why, LF_STR("peer", peer), LF_INT("errno", -err),
 		LF_INT("pairs", pairs_count(in->pairs, PAIR_VALID)));
-	STATS_INC(&s->w->stats, streams_ended);
 	verifier_cancel_all(s->w->verifier, &in->asker);
 	inbound_uncount(in);
 	list_del(&in->waiter.link);

@@ -66,8 +66,13 @@ static void worker_new_hosting(struct worker *w, struct hosting *h)
 	routes_reload(w->routes, old->registry);
 	outward_review(w);
 	hosting_release(old);
-	if (hosting_taken(h, w->crew->n))
-		STATS_INC(&w->stats, reloads);
+	if (!hosting_taken(h, w->crew->n))
+		return;
+	/* Not when it was read: what is said holds, whichever worker a peer comes to. */
+	STATS_INC(&w->stats, reloads);
+	LOG(LOG_INFO, "reloaded", "registry and policy were read again",
+		LF_INT("domains", registry_hosts(h->registry)),
+		LF_INT("backends", registry_backends(h->registry)));
 }
 
 /* Once for each phase, to all workers, itself included. */

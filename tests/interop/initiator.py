@@ -10,9 +10,8 @@ import hashlib
 import hmac
 from xml.etree.ElementTree import XMLPullParser
 
-from servers import HOST
+from servers import HOST, PATIENCE
 
-ANSWER_SECONDS = 15
 HEADER = ("<stream:stream xmlns='jabber:server' xmlns:db='jabber:server:dialback'"
           " xmlns:stream='http://etherx.jabber.org/streams' version='1.0'"
           " from='%s' to='%s'>")
@@ -36,7 +35,7 @@ class Initiator:
     async def open(self, port, source, target):
         self._reader, self._writer = await asyncio.open_connection(HOST, port)
         self.send(HEADER % (source, target))
-        _, header = await asyncio.wait_for(self._event(), ANSWER_SECONDS)
+        _, header = await asyncio.wait_for(self._event(), PATIENCE)
         self.id = header.get("id")
 
     async def _event(self):
@@ -63,7 +62,7 @@ class Initiator:
         """What the other server says to a key of this secret, after it has asked the router."""
         key = dialback_key(secret, target, source, self.id)
         self.send("<db:result from='%s' to='%s'>%s</db:result>" % (source, target, key))
-        return await asyncio.wait_for(self._answer(source, target), ANSWER_SECONDS)
+        return await asyncio.wait_for(self._answer(source, target), PATIENCE)
 
     async def leave(self):
         if self._writer is not None:

@@ -6,9 +6,8 @@ import select
 import subprocess
 import time
 
-from servers import HOST
+from servers import HOST, PATIENCE
 
-SECONDS = 20
 INTEGER, SEQUENCE, MAX_EARLY_DATA = 0x02, 0x30, 0xaf  # the last: [15] of OpenSSL's SSL_SESSION
 
 
@@ -28,7 +27,7 @@ class OpensslClient:
 
     def hear(self, text):
         """Waits for it, and forgets it and what came before."""
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + PATIENCE
         while text not in self.data:
             left = deadline - time.monotonic()
             ready = select.select([self._process.stdout], [], [], max(left, 0))[0]
@@ -40,7 +39,7 @@ class OpensslClient:
 
     def hear_out(self):
         """All that it says until it ends by itself."""
-        self.data += self._process.communicate(timeout=SECONDS)[0]
+        self.data += self._process.communicate(timeout=PATIENCE)[0]
         return self.data
 
     def close(self):

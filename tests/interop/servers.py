@@ -14,8 +14,11 @@ import time
 
 HOST = "127.0.0.1"
 ROUTER_NAME = "edge.router.test"
-START_SECONDS = 60  # Erlang on a machine that builds something else
-STOP_SECONDS = 10
+# How long anything may take that has to happen. It costs only who fails: Erlang starts, and openssl
+# runs a thousand times, beside a build and the other tests.
+PATIENCE = 300
+# No router of these tests waits so long: one that ends has nothing left to do.
+DRAIN_MS = 2 * PATIENCE * 1000
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -27,7 +30,7 @@ def accepts(port):
         return False
 
 
-def wait_for(what, condition, seconds, every=0.02):
+def wait_for(what, condition, seconds=PATIENCE, every=0.02):
     """Polls instead of sleeping: as fast as the machine, as patient as a loaded one."""
     deadline = time.monotonic() + seconds
     while True:
@@ -64,11 +67,11 @@ class Server:
                 ["setpriv", "--pdeathsig", "KILL", "--"] + [str(c) for c in self.command],
                 cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT)
-        wait_for("%s: ready" % self.name, self._is_ready, START_SECONDS)
+        wait_for("%s: ready" % self.name, self._is_ready)
 
     def _is_ready(self):
         assert self.process.poll() is None, "%s ended with status %d:\n%s" % (
-            self.name, self.process.returncode, self.log())
+            self.name, self.process.returncode, self.output())
         # What an earlier start has written says nothing about this one.
         return all(accepts(port) for port in self.ports) and (
             self.ready_text.encode() in self.log_file.read_bytes()[self.log_start:])
@@ -76,7 +79,7 @@ class Server:
     def signal(self, number):
         os.kill(self.process.pid, number)
 
-    def wait(self, seconds=STOP_SECONDS):
+    def wait(self, seconds=PATIENCE):
         return self.process.wait(timeout=seconds)
 
     def stop(self):
@@ -89,13 +92,13 @@ class Server:
             self.process.kill()
             self.process.wait()
 
-    async def logged(self, text, seconds=10):
+    async def logged(self, text):
         """Waits for a line of the log while other things go on."""
-        return await self.until("'%s' in the log" % text, lambda: text in self.log(), seconds)
+        return await self.until("'%s' in the log" % text, lambda: text in self.log())
 
-    async def until(self, what, condition, seconds=10):
+    async def until(self, what, condition):
         return await asyncio.get_running_loop().run_in_executor(
-            None, wait_for, "%s: %s" % (self.name, what), condition, seconds)
+            None, wait_for, "%s: %s" % (self.name, what), condition)
 
     def cpu_seconds(self):
         """Of the process so far, by the kernel's book of each thread's running time."""
@@ -121,14 +124,20 @@ class Server:
         await self.exited()
         await asyncio.get_running_loop().run_in_executor(None, self.start)
 
-    async def exited(self, seconds=8):
+    async def exited(self):
         """The exit status; a process that stays is a failure."""
-        return await asyncio.get_running_loop().run_in_executor(None, self.wait, seconds)
+        return await asyncio.get_running_loop().run_in_executor(None, self.wait)
 
-    def log(self):
+    def output(self):
+        """All that it has written so far."""
         if not self.log_file.exists():
             return ""
         return self.log_file.read_text("utf-8", "replace")
+
+    def log(self):
+        """In whole lines: one that is being written tells half of what it says."""
+        output = self.output()
+        return output[:output.rfind("\n") + 1]
 
 
 class Unbound(Server):
@@ -264,7 +273,7 @@ class Router(Server):
             "--component-listen", "%s:%d" % (HOST, components),
             "--dns", "%s@%d" % (HOST, dns), "--allow-peer-net", "127.0.0.0/8",
             "--routes", self.registry, "--secret-file", folder / "outer",
-            "--workers", "2", "--log-level", "debug", *flags],
+            "--workers", "2", "--log-level", "debug", "--drain-ms", str(DRAIN_MS), *flags],
             # Not by connecting: the router would count that.
             ready_text=" started: ")
         self.listen, self.components = listen, components

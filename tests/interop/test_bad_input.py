@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What an operator gets wrong: each mistake has its words, its exit status, its event and counter."""
 
-import asyncio
 import os
 import pathlib
 import re
@@ -13,7 +12,7 @@ import pytest
 
 from certificates import Authority
 from lab import DESK_SECRET, DIALBACK_SECRET, GW_SECRET, REGISTRY
-from servers import HOST, Router
+from servers import HOST, PATIENCE, Router
 from traffic import TARGETS
 from xmpp import is_message
 
@@ -128,10 +127,10 @@ def put(path, content, mode=0o600):
 
 
 def run(*arguments, wrapper=()):
-    """The program, to its end; it must come soon."""
+    """The program, to its end."""
     command = [*wrapper, Router._binary(), *arguments]
     return subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=20, check=False)
+                          capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def said(result):
@@ -436,12 +435,7 @@ def start_router(lab, wrapper=(), more=(), secrets=None):
 
 async def counters(router):
     """Those of now, by name; none of them is there while it is 0."""
-    before = router.log().count(" stats: ")
-    router.signal(signal.SIGUSR1)
-    while router.log().count(" stats: ") == before:
-        await asyncio.sleep(0.01)
-    last = [line for line in router.log().splitlines() if " stats: " in line][-1]
-    return {name: int(value) for name, value in re.findall(r" (\w+)=(\d+)", last)}
+    return dict(await router.counters())
 
 
 async def works(component):
@@ -466,8 +460,8 @@ async def test_reload_with_an_error_changes_nothing(lab, name, table):
         refused = router.log().count(" reload-refused: ")
         put(path, content)
         router.signal(signal.SIGHUP)
-        while router.log().count(" reload-refused: ") == refused:
-            await asyncio.sleep(0.01)
+        await router.until(
+            "a refusal", lambda: router.log().count(" reload-refused: ") > refused)
         line = [line for line in router.log().splitlines() if " reload-refused: " in line][-1]
         assert line.endswith(' error reload-refused: %s state="the old one stays"' % where)
     await works(gw)
@@ -502,8 +496,8 @@ async def test_weak_secrets_are_noticed(lab):
 
 async def refusals(router, count):
     """The events, once there are so many."""
-    while router.log().count(" component-refused: ") < count:
-        await asyncio.sleep(0.01)
+    await router.until(
+        "%d refusals" % count, lambda: router.log().count(" component-refused: ") >= count)
     return [line.split(" component-refused: ")[1] for line in router.log().splitlines()
             if " component-refused: " in line]
 

@@ -6,12 +6,9 @@ import asyncio
 import pytest
 
 from lab import CLEAR, SELF_SIGNED, SENDERS, TRUSTED
+from servers import PATIENCE
 from traffic import TARGETS, between, deliver_to
 from xmpp import is_message
-
-# Real servers need a connection, a look-up and a handshake for each of the senders.
-TEST_SECONDS = 240
-ROUND_SECONDS = 100
 
 every_way = pytest.mark.parametrize("security", [CLEAR, SELF_SIGNED, TRUSTED])
 both_ways = pytest.mark.parametrize("security", [CLEAR, TRUSTED])
@@ -31,7 +28,7 @@ def send_rounds(component, to, rounds):
 async def expect_rounds(alice, sent):
     """All, each once, in the order of their pair."""
     count = sum(len(ids) for ids in sent.values())
-    got = await alice.inbox.collect(count, is_message, ROUND_SECONDS)
+    got = await alice.inbox.collect(count, is_message, PATIENCE)
     assert len(got) == count
     for bob, ids in sent.items():
         pair = between(bob, alice.boundjid.full)
@@ -43,7 +40,7 @@ async def expect_rounds(alice, sent):
 async def expect_answers(alice, component):
     me = alice.boundjid.full
     answers = {alice.send_text(bob, "for " + bob): bob for bob in BOBS}
-    got = await component.inbox.collect(len(answers), is_message, ROUND_SECONDS)
+    got = await component.inbox.collect(len(answers), is_message, PATIENCE)
     assert {s["id"]: (str(s["from"]), str(s["to"]), s["body"]) for s in got} == {
         id: (me, bob, "for " + bob) for id, bob in answers.items()}
     assert len(got) == len(answers)

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from servers import Router
+from servers import PATIENCE, Router
 
 OK, USAGE, UNAVAILABLE, CONFIG = 0, 64, 69, 78
 SYS_IO_URING_SETUP = 425
@@ -36,9 +36,9 @@ def _filter_out_io_uring():
 
 
 def run(*arguments, **more):
-    """The program, to its end; it must come soon."""
+    """The program, to its end."""
     return subprocess.run([Router._binary(), *map(str, arguments)], capture_output=True,
-                          text=True, timeout=20, check=False, **more)
+                          text=True, timeout=PATIENCE, check=False, **more)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 
 from internet import BENCH, DEAD, HONEST, MANY, MUTE, NOISY, PICKY, WIDE
 from servers import wait_for
-from strangers import (FEATURES, KIB, OPEN, PAIRS, SECONDS, SHOP, Siege, Stranger, condition_of,
-                       push_all, result)
+from strangers import (FEATURES, KIB, OPEN, PAIRS, SHOP, STANZAS, Siege, Stranger,
+                       condition_of, push_all, result)
 
 MIB = KIB * KIB
 MEASURED = "release" in os.environ.get("SLUICE_BUILD", "build/release")
@@ -90,7 +90,7 @@ def test_t_z1_half_open_streams_with_the_longest_elements(lab):
     backend.hear(b"<body>1</body></message>")
     strangers.pop(0).close()
     strangers.append(wait_for("there is room for another stream",
-                              lambda: lab.admitted(FULL[0]), SECONDS))
+                              lambda: lab.admitted(FULL[0])))
 
     element = b"<message><body>" + b"x" * ELEMENT
     for stranger in strangers:
@@ -124,9 +124,9 @@ def test_all_connections_taken(lab):
     # Two fewer than strangers can have: one for the honest stream, one for its component.
     for i in range(most - kept - 2):
         lab.stranger("127.66.3.%d" % (i + 1)).open()
-    honest = lab.honest(rate=20000)
-    wait_for("the honest peer is in", lambda: lab.internet.count("dns", BENCH),
-             SECONDS)
+    # Slow, so that it stays until somebody is refused.
+    honest = lab.honest(rate=STANZAS // 5)
+    wait_for("the honest peer is in", lambda: lab.internet.count("dns", BENCH))
     refused = 0
     while honest.is_at_work():
         refused += lab.admitted("127.66.4.1") is None
@@ -231,7 +231,7 @@ def test_peers_that_do_not_read(lab):
     # Whoever reads again is answered again.
     again = readers[0]
     while b"nobody.hosted.test" not in again.look():
-        again.hear_some()
+        assert again.hear_some(), again.data[-500:]
     lab.everybody_leaves()
 
 
@@ -293,13 +293,15 @@ def until_asked(lab, what, zone, count):
     """The storm is on its way, which is when the honest peer comes: wait for it to fill its
     window."""
     wait_for("%d %s of %s" % (count, what, zone),
-             lambda: lab.internet.count(what, zone) >= count, SECONDS)
+             lambda: lab.internet.count(what, zone) >= count)
 
 
 def end_storm(lab, honest):
     honest.check()
     check_memory(lab, HONEST_ROOM + STORM_ROOM)
-    check_descriptors(lab, STREAMS + lab.internet.connections() + HONEST_DESCRIPTORS)
+    # While the storm goes on, servers see the router's connections a little later than it has them.
+    wait_for("no descriptors but for streams", lambda: lab.usage.descriptors() <= (
+        lab.descriptors + STREAMS + lab.internet.connections() + HONEST_DESCRIPTORS))
 
 
 def test_a_thousand_names_whose_name_server_is_silent(lab):
@@ -325,8 +327,10 @@ def test_t_z4_a_thousand_names_at_as_many_silent_servers(lab):
     dialled = lab.internet.count("connections", MANY)
     assert dialled <= DIALS_OPEN * windows(time.monotonic() - began, DIAL_SECONDS)
     check_pace(lab, MANY, began)
-    # _xmpp-server, _xmpps-server, A and AAAA for each name: all are answered, so none is repeated.
-    assert lab.internet.count("dns", MANY) <= 4 * STREAMS * NAMES
+    # _xmpp-server, _xmpps-server, A and AAAA for each name. All are answered; when that took the
+    # name server longer than TIMEOUT_DNS_MS, they came a second time.
+    total, questions = (lab.internet.count(what, MANY) for what in ("dns", "questioned"))
+    assert questions <= 4 * STREAMS * NAMES and total <= 2 * questions
 
 
 def check_one_server(lab, began):

@@ -6,9 +6,8 @@ import socket
 import ssl
 import warnings
 
-from servers import HOST
+from servers import HOST, PATIENCE
 
-SECONDS = 20
 HEADER = ("<?xml version='1.0'?><stream:stream xmlns='jabber:server' "
           "xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' "
           "from='%s' to='%s' version='1.0'>")
@@ -47,7 +46,7 @@ class TlsPeer:
         self.data = b""
         self.over = False  # the router has closed
         self.tls = None
-        self._socket = socket.create_connection((HOST, port), timeout=SECONDS)
+        self._socket = socket.create_connection((HOST, port), timeout=PATIENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def close(self):

@@ -2,10 +2,12 @@
 """What remote users and components send each other, and what must have come of it."""
 
 import asyncio
+import time
 
 from slixmpp.stanza import Iq, Presence
 
 from lab import RIVALS, stolen_by
+from servers import PATIENCE
 from xmpp import error_of, is_error, is_message
 
 TARGETS = ("bob@shop.hosted.test", "bob@bank.hosted.test")
@@ -109,12 +111,13 @@ async def expect_error(component, id, condition, type):
 
 
 async def until_counted(router, what, holds):
-    for _ in range(40):
+    deadline = time.monotonic() + PATIENCE
+    while True:
         counters = await router.counters()
         if holds(counters):
             return counters
-        await asyncio.sleep(0.25)
-    raise AssertionError("%s: %s" % (what, dict(counters)))
+        assert time.monotonic() < deadline, "%s: %s" % (what, dict(counters))
+        await asyncio.sleep(0.25)  # the log tells of them no more than five times a second
 
 
 def assert_each_once_in_order(sent, got):

@@ -6,10 +6,9 @@ import asyncio
 from slixmpp import ClientXMPP, ComponentXMPP
 from slixmpp.stanza import Iq, Message, Presence, StreamError
 
-from servers import HOST
+from servers import HOST, PATIENCE
 
-LOGIN_SECONDS = 15
-STANZA_SECONDS = 20
+STANZA_SECONDS = 80  # less than the router keeps one that waits (TIMEOUT_DELIVER_MS)
 
 
 class Mailbox:
@@ -70,7 +69,7 @@ class Recorder:
         """The address is given; slixmpp would ask the system's resolver all the same."""
         return []
 
-    async def until(self, event, what, seconds=LOGIN_SECONDS):
+    async def until(self, event, what, seconds=PATIENCE):
         try:
             await asyncio.wait_for(event.wait(), seconds)
         except asyncio.TimeoutError:
