@@ -120,11 +120,14 @@ static bool tap_read(struct tap *t)
 	return true;
 }
 
-bool tap_wait(struct tap *t, int ms)
+/* Until something is there to be read, or it is so late. */
+static void tap_wait(struct tap *t, uint64_t until)
 {
 	struct pollfd p = { .fd = t->fd, .events = POLLIN };
+	uint64_t now = rig_now();
 
-	return poll(&p, 1, ms) > 0;
+	if (now < until)
+		(void)poll(&p, 1, (int)(until - now));
 }
 
 /* Until n bytes are there or the end is. */
@@ -134,7 +137,7 @@ static void tap_fill(struct tap *t, size_t n)
 
 	while (t->n < n && !t->ended && rig_now() < until)
 		if (!tap_read(t))
-			(void)tap_wait(t, (int)(until - rig_now()));
+			tap_wait(t, until);
 }
 
 bool tap_quiet(struct tap *t)
@@ -239,7 +242,7 @@ void tap_expect_end_at(const char *file, int line, struct tap *t)
 
 	while (!t->ended && rig_now() < until)
 		if (!tap_read(t))
-			(void)tap_wait(t, (int)(until - rig_now()));
+			tap_wait(t, until);
 	cr_assert(t->ended, "%s:%d: the router has not closed", file, line);
 	cr_assert_eq(t->n, 0, "%s:%d: before the end: %.*s", file, line, SHOWN, t->in);
 	tap_close(t);

@@ -100,7 +100,6 @@ void tap_expect_end_at(const char *file, int line, struct tap *t);
 void tap_expect_last_at(const char *file, int line, struct tap *t, const char *bytes);
 /* Has anything come by now? Does not wait. */
 bool tap_quiet(struct tap *t);
-bool tap_wait(struct tap *t, int ms); /* until something is there to be read */
 
 /* -- authoritative servers -- */
 

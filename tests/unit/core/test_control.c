@@ -72,10 +72,12 @@ static void run(void)
 	running = true;
 }
 
-/* Up and listening. */
+/* Up and listening. A drain lasts longer than anybody here waits for anything. */
 static void start(void)
 {
-	rig_prepare(NULL);
+	static const char *const flags[] = { "--drain-ms", "60000", NULL };
+
+	rig_prepare(flags);
 	run();
 	rig_find_ports();
 	cr_assert(rig_log_has("info started"));
@@ -118,17 +120,32 @@ Test(control, sigint_is_the_same)
 Test(control, a_second_signal_stops_at_once)
 {
 	struct tap *t;
-	uint64_t begin;
 
 	start();
 	t = remote_proven(R1, L1);
 	tell(SIGTERM);
 	tap_expect(t, SHUTDOWN);
 	cr_assert(rig_log_has("info stopping"));
-	begin = rig_now();
 	tell(SIGTERM);
 	ends_with("told twice");
-	cr_assert_lt(rig_now() - begin, 3000, "--drain-ms is 5000");
+}
+
+/* The workers have what was read: it is said to have been read before they are told. */
+static void reload_arrives(void)
+{
+	uint64_t until = rig_now() + PATIENCE_MS;
+	bool arrived = false;
+
+	cr_assert(rig_log_has("info reloaded"));
+	while (!arrived) {
+		char *log = rig_log();
+
+		arrived = strstr(log, " reloads=1 ") != NULL;
+		free(log);
+		cr_assert_lt(rig_now(), until, "the workers do not reload");
+		tell(SIGUSR1);
+		(void)poll(NULL, 0, 50);
+	}
 }
 
 Test(control, sighup_reads_both_files_again)
@@ -141,7 +158,7 @@ Test(control, sighup_reads_both_files_again)
 	(void)scratch_file("routes", REGISTRY "new.hosted.test shop\n", 0600);
 	(void)scratch_file("policy", "peer " EVIL " block\n", 0600);
 	tell(SIGHUP);
-	cr_assert(rig_log_has("info reloaded"));
+	reload_arrives();
 	remote_claim(t, EVIL, L1);
 	tap_expect_with(t, "<policy-violation ");
 	remote_prove(t, R1, "new.hosted.test");

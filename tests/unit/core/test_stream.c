@@ -410,7 +410,7 @@ Test(stream, after_our_error_the_peers_end_tag_ends_the_connection)
 	begin = rig_now();
 	tap_say(t, "</stream:stream>");
 	tap_expect_end(t);
-	cr_assert_lt(rig_now() - begin, 3000, "it waited for the timer");
+	cr_assert_lt(rig_now() - begin, TIMEOUT_CLOSE_MS, "it waited for the timer");
 }
 
 Test(stream, peer_resets_in_the_middle)

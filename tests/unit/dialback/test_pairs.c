@@ -491,6 +491,19 @@ static double fill(unsigned n, const char *format)
 	return seconds() - begin;
 }
 
+/* Eight times as many cost eight times as much, about. Who disturbs us makes either number larger: what
+ * is not linear is so each time. */
+static bool is_linear(const char *format)
+{
+	double once, eight;
+
+	fill(25000, format);
+	once = fill(25000, format);
+	eight = fill(200000, format);
+	cr_log_info("%s: %f, then %f", format, once, eight);
+	return eight < 8 * 4 * once + 0.1;
+}
+
 /* Names that differ in one place only, or in multiples of a power of two, cost no more. */
 Test(pairs, similar_names_stay_linear, .timeout = 120)
 {
@@ -499,12 +512,11 @@ Test(pairs, similar_names_stay_linear, .timeout = 120)
 		"%xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
 
 	for (size_t i = 0; i < ARRAY_LEN(format); i++) {
-		double once, eight;
+		bool linear = false;
 
-		fill(25000, format[i]);
-		once = fill(25000, format[i]);
-		eight = fill(200000, format[i]);
-		cr_expect_lt(eight, 8 * 4 * once + 0.1, "%s: %f, then %f", format[i], once, eight);
+		for (unsigned tries = 0; tries < 5 && !linear; tries++)
+			linear = is_linear(format[i]);
+		cr_expect(linear, "%s", format[i]);
 	}
 }
 

@@ -186,7 +186,7 @@ void rig_turn(struct rig *r, uint32_t wait_ms)
 
 bool rig_until(struct rig *r, bool (*done)(void *ctx), void *ctx)
 {
-	uint64_t end = clock_ms() + 10000;
+	uint64_t end = clock_ms() + PATIENCE_MS;
 
 	while (!done(ctx)) {
 		if (clock_ms() > end)

@@ -55,7 +55,9 @@ void rig_start(struct rig *r, const struct conns_opts *opts); /* NULL: small def
 void rig_stop(struct rig *r);
 uint64_t rig_now(const struct rig *r);
 void rig_turn(struct rig *r, uint32_t wait_ms);
-/* Turns until done(ctx), at most ten seconds; false when it took longer. */
+/* Of tiny socket buffers, whose reader the kernel's timers wake: they take some seconds by themselves. */
+#define PATIENCE_MS 50000
+/* Turns until done(ctx), PATIENCE_MS at most; false when it took longer. */
 bool rig_until(struct rig *r, bool (*done)(void *ctx), void *ctx);
 void rig_settle(struct rig *r); /* turns until nothing happens for a moment */
 void rig_pass(struct rig *r, uint32_t ms); /* puts the clock forward, and settles */

@@ -213,6 +213,8 @@ static void fake_udp(struct fake_dns *f)
 	ssize_t n = recvfrom(f->udp, o.p, 4096, MSG_DONTWAIT, (void *)&from, &len);
 	bool forged;
 
+	if (n == 1) /* fake_catch_up */
+		sendto(f->udp, o.p, 1, 0, (void *)&from, len);
 	if (n < 12)
 		return;
 	forged = fake_is_forged(f, &o, (size_t)n);
@@ -321,10 +323,28 @@ void fake_stop(struct fake_dns *f)
 	free(f->asked);
 }
 
+/* Until it has read all that was sent to it before, which what is asked last may still be. */
+static void fake_catch_up(const struct fake_dns *f)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(&f->addr, &sa);
+	struct pollfd p = { .fd = socket(AF_INET, SOCK_DGRAM, 0), .events = POLLIN };
+	bool answered = false;
+
+	cr_assert(p.fd >= 0);
+	for (unsigned i = 0; i < 30 && !answered; i++) {
+		cr_assert_eq(sendto(p.fd, "?", 1, 0, (void *)&sa, len), 1);
+		answered = poll(&p, 1, 1000) == 1;
+	}
+	cr_assert(answered, "the server does not read");
+	close(p.fd);
+}
+
 unsigned fake_count(struct fake_dns *f, uint16_t type, const char *name)
 {
 	unsigned n = 0;
 
+	fake_catch_up(f);
 	pthread_mutex_lock(&f->lock);
 	for (unsigned i = 0; i < f->n_asked; i++)
 		n += (!type || f->asked[i].type == type) &&

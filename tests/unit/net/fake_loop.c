@@ -5,16 +5,23 @@
 
 #include "core/base/clock.h"
 
+#define PATIENCE 60000 /* ms */
+
 uint64_t fake_now(const struct fake_loop *l)
 {
-	return clock_ms() + l->skip;
+	return (l->frozen ? l->frozen : clock_ms()) + l->skip;
+}
+
+void fake_freeze(struct fake_loop *l)
+{
+	l->frozen = clock_ms();
 }
 
 void fake_loop_open(struct fake_loop *l, const struct addr *server, uint32_t timeout_ms)
 {
 	struct uring_failure refused;
 	const char *why;
-	struct dns_opts opts = { server, 1, timeout_ms, 2 };
+	struct dns_opts opts = { server, 1, timeout_ms ? timeout_ms : PATIENCE, 2 };
 
 	*l = (struct fake_loop){ 0 };
 	l->ring = uring_open(&(struct uring_opts){ 0 }, &refused);

@@ -290,36 +290,63 @@ Test(tls_openssl, keys_are_updated)
 
 /* -- their server -- */
 
+static const char *server_log(char path[256])
+{
+	(void)snprintf(path, 256, "%s/server.log", zoo_dir());
+	return path;
+}
+
+static void server_forget(void)
+{
+	char path[256];
+
+	(void)unlink(server_log(path));
+}
+
+/* That the kernel gave to it, once it says so. */
+static uint16_t server_port(void)
+{
+	char path[256], line[256];
+	unsigned port = 0;
+
+	for (unsigned i = 0; i < 4000 && port == 0; i++) {
+		FILE *f = fopen(server_log(path), "re");
+
+		/* A line that is not whole yet has no end. */
+		while (f && fgets(line, sizeof(line), f))
+			if (strchr(line, '\n'))
+				(void)sscanf(line, "ACCEPT 127.0.0.1:%u", &port);
+		if (f)
+			(void)fclose(f);
+		if (port == 0)
+			(void)usleep(10000);
+	}
+	cr_assert(port > 0 && port < 65536, "their server does not listen");
+	return (uint16_t)port;
+}
+
 static void server_try(struct world *w, const char *args, const char *version,
 	enum tls_verdict verdict)
 {
 	struct tls *t = tls_open(w->opening, SPAN_LIT("server.test"), true, SPAN_NONE);
-	struct sockaddr_in at;
-	int fd = listen_local(&at), conn = -1;
-	char command[1024], port[16];
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int conn = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char command[1024];
 	pid_t pid;
 
-	/* The port was ours a moment ago; nobody else takes it on a loopback of our own choice. */
-	(void)close(fd);
-	(void)snprintf(port, sizeof(port), "%u", ntohs(at.sin_port));
 	(void)snprintf(command, sizeof(command),
-		"cd %s && printf 'x\\n' | exec timeout 20 openssl s_server -accept 127.0.0.1:%s -naccept 1 -rev "
+		"cd %s && printf 'x\\n' | exec timeout 50 openssl s_server -accept 127.0.0.1:0 -naccept 1 -rev "
 		"-cert server.pem -key server.key -CAfile ca.pem %s >server.log 2>&1",
-		zoo_dir(), port, args);
+		zoo_dir(), args);
+	server_forget();
 	pid = fork();
 	if (pid == 0) {
 		(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 		_exit(127);
 	}
-	for (unsigned i = 0; i < 500 && conn < 0; i++) {
-		conn = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (connect(conn, (struct sockaddr *)&at, sizeof(at)) != 0) {
-			(void)close(conn);
-			conn = -1;
-			(void)usleep(10000);
-		}
-	}
-	cr_assert(conn >= 0);
+	at.sin_port = htons(server_port());
+	cr_assert_eq(connect(conn, (struct sockaddr *)&at, sizeof(at)), 0);
 	serve(w, t, conn, NULL);
 	cr_assert_eq(tls_state(t), TLS_CLOSING, "%s: %s", args, tls_why(t));
 	cr_assert_str_eq(tls_version(t), version);
