@@ -8,8 +8,9 @@
 
 #include "core/base/clock.h"
 
-/* A new run: an hour later than all before, since what the program keeps for longer than a run (the
- * log's allowance of lines) goes by the clock, too. */
+/* A new run: long after all before, since what the program keeps for longer than a run (the log's
+ * allowance of lines) goes by the clock, too; but with the same lower bits, and so the same slots of
+ * timer wheels, whatever was played before. */
 void sim_clock_begin(void);
 void sim_clock_pass(uint64_t ms);
 

@@ -31,6 +31,8 @@ void kernel_workers(unsigned n);
 void kernel_reset(kernel_idle_fn *idle, void *ctx);
 /* Frees all wires and hosts; returns how many descriptors the router has not closed. */
 unsigned kernel_end(void);
+/* Of all that the router has sent since kernel_reset: a number that tells two runs apart. */
+uint64_t kernel_said(void);
 
 /* -- connections -- */
 

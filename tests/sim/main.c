@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sim [--fault=KIND] WORLD.sim FILE.sim...
+ * sim [--fault=KIND|--again] WORLD.sim FILE.sim...
  *
  * Plays every test of the files; macros of WORLD.sim are known to all. With a
  * fault each test is played again and again: with the first possible operation
  * failing, the second, and so on, until it passes without having been struck
  * (within the TLS library, for memory: see memory_play). With $SIM_EVERY=N each
- * test takes every Nth of them, the next test beginning with the next.
+ * test takes every Nth of them, the next test beginning with the next. With
+ * --again each test is played twice, and the router must say the same at the same
+ * times, to the byte.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include "tests/sim/play.h"
+#include "tests/sim/seed.h"
 
 #define PATH_SCENARIOS 3
 
@@ -55,6 +58,18 @@ static void on_crash(int sig)
 	raise(sig);
 }
 
+/* What makes this run what it is, for the command line. */
+static void again_print(const struct scenario *t)
+{
+	static const char *const others[] = { "SIM_CHANCE", "SIM_WORKERS", "SIM_XML_CHECK" };
+
+	printf("     again: SIM_SEED=%lu", (unsigned long)seed_chosen());
+	for (unsigned i = 0; i < ARRAY_LEN(others); i++)
+		if (getenv(others[i]))
+			printf(" %s=%s", others[i], getenv(others[i]));
+	printf(" SIM_ONLY='%s'\n", t->name);
+}
+
 static bool judge(const struct scenario *t, unsigned kind, uint64_t k, const struct play_result *r)
 {
 	if (r->sane && (r->passed || (r->struck && !kinds[kind].harmless)))
@@ -63,14 +78,15 @@ static bool judge(const struct scenario *t, unsigned kind, uint64_t k, const str
 	if (kind)
 		printf(" (%s, operation %lu)", kinds[kind].name, (unsigned long)k);
 	printf("\n     %s\n", r->why);
+	again_print(t);
 	return false;
 }
 
 static bool once(const struct script *script, const struct scenario *t, unsigned kind, uint64_t k,
 	struct play_result *r)
 {
-	(void)snprintf(doing, sizeof(doing), "%s (%s, operation %lu)", t->name, kinds[kind].name,
-		(unsigned long)k);
+	(void)snprintf(doing, sizeof(doing), "%s (%s, operation %lu, SIM_SEED=%lu)", t->name,
+		kinds[kind].name, (unsigned long)k, (unsigned long)seed_chosen());
 	play(script, t, kinds[kind].fault, k, NULL, r);
 	return judge(t, kind, k, r);
 }
@@ -94,6 +110,24 @@ static uint64_t test_play(const struct script *script, const struct scenario *t,
 		runs++;
 	} while (kind && r.struck && !r.exempt);
 	return runs;
+}
+
+/* The number of runs, or 0. */
+static uint64_t again_play(const struct script *script, const struct scenario *t)
+{
+	struct play_result r;
+	uint64_t said;
+
+	if (!once(script, t, 0, 0, &r))
+		return 0;
+	said = kernel_said();
+	if (!once(script, t, 0, 0, &r))
+		return 0;
+	if (kernel_said() == said)
+		return 2;
+	printf("FAILED %s\n     with the same seed the router has said something else\n", t->name);
+	again_print(t);
+	return 0;
 }
 
 /*
@@ -124,7 +158,8 @@ static uint64_t memory_play(const struct script *script, const struct scenario *
 			continue;
 		ok = once(script, t, kind, k, &r);
 		runs++;
-		/* Who was hit, not who was meant: runs differ a little, as their keys do. */
+		/* Who was hit, not who was meant: with a TLS library that draws its keys elsewhere
+		 * (seed.h) runs differ a little. */
 		if (r.struck && r.denied && paths_count(&hit, r.denied) == 0)
 			paths_add(&hit, r.denied);
 	}
@@ -138,7 +173,7 @@ static uint64_t memory_play(const struct script *script, const struct scenario *
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: sim [--fault=KIND] WORLD.sim FILE.sim...\nkinds:");
+	fprintf(stderr, "usage: sim [--fault=KIND|--again] WORLD.sim FILE.sim...\nkinds:");
 	for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
 		fprintf(stderr, " %s", kinds[i].name);
 	fprintf(stderr, "\n");
@@ -161,7 +196,7 @@ static uint64_t stride_of_env(void)
 	return n ? n : 1;
 }
 
-static int scripts_play(const struct script *script, unsigned kind, const char *only)
+static int scripts_play(const struct script *script, unsigned kind, bool again, const char *only)
 {
 	unsigned passed = 0, not_passed = 0;
 	struct stride stride = { .every = kind ? stride_of_env() : 1, .first = 1 };
@@ -175,9 +210,12 @@ static int scripts_play(const struct script *script, unsigned kind, const char *
 
 		if (only && !strstr(t->name, only))
 			continue;
-		n = kinds[kind].fault == PLAY_ALLOC
-			? memory_play(script, t, kind, &stride, &before)
-			: test_play(script, t, kind, &stride, &compared);
+		if (again)
+			n = again_play(script, t);
+		else if (kinds[kind].fault == PLAY_ALLOC)
+			n = memory_play(script, t, kind, &stride, &before);
+		else
+			n = test_play(script, t, kind, &stride, &compared);
 		stride.first = stride.first % stride.every + 1;
 		if (n && kind)
 			printf("ok     %s (%lu runs)\n", t->name, (unsigned long)n);
@@ -199,6 +237,7 @@ int main(int argc, char **argv)
 	const char *only = getenv("SIM_ONLY"); /* tests whose names hold this */
 	unsigned kind = 0;
 	int first = 1, code = 0;
+	bool again;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGABRT, on_crash);
@@ -207,6 +246,9 @@ int main(int argc, char **argv)
 			return usage();
 		first = 2;
 	}
+	again = argc > 1 && strcmp(argv[1], "--again") == 0;
+	if (again)
+		first = 2;
 	if (argc - first < 2)
 		return usage();
 	script_init(&script);
@@ -216,7 +258,7 @@ int main(int argc, char **argv)
 		code = script_load(&script, argv[i]) ? 0 : 2;
 	}
 	if (code == 0)
-		code = scripts_play(&script, kind, only);
+		code = scripts_play(&script, kind, again, only);
 	script_free(&script);
 	return code;
 }

@@ -8,6 +8,7 @@
 #include "tests/sim/misread.h"
 #include "tests/sim/names.h"
 #include "tests/sim/play_impl.h"
+#include "tests/sim/seed.h"
 
 #define AFTERMATH_MS (30 * 60 * 1000) /* longer than any timer of the router */
 #define QUIET_MS 61000 /* ... when nothing is left: for timers that should be gone, too */
@@ -465,8 +466,9 @@ void play(const struct script *script, const struct scenario *test, enum play_fa
 
 	*out = (struct play_result){ .passed = true, .sane = true };
 	list_init(&p.actors);
-	p.secures = secures_new();
 	sim_clock_begin();
+	seed_begin(test->name);
+	p.secures = secures_new();
 	names_reset();
 	kernel_reset(on_idle, &p);
 	router_init(&p.router);

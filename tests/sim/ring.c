@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "tests/sim/clock.h"
 #include "tests/sim/kernel_impl.h"
+#include "tests/sim/seed.h"
 
 #define READY_MAX 4096
 #define GROUPS 3 /* net/conn.c has 1 and 2 */
@@ -39,6 +40,7 @@ struct buffers {
 
 struct uring {
 	struct list link; /* in rings */
+	pthread_cond_t turn; /* it has got the baton */
 	uint32_t wait; /* ms; how long it would sleep; 0: it runs, or may */
 	_Atomic bool rung;
 	bool present; /* it has come to its first wait: before that its thread runs beside the others */
@@ -52,16 +54,16 @@ static kernel_idle_fn *idle;
 static void *idle_ctx;
 static enum kernel_fault fault;
 static uint64_t fault_countdown;
+static uint64_t said;
 
 /*
  * Each worker has a thread, but one runs at a time: it goes on until it would sleep, and the next that
  * need not sleep follows, in the order of their rings. When all would sleep the scenario goes on.
  */
 static pthread_mutex_t baton = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t passed_on = PTHREAD_COND_INITIALIZER;
 static struct uring *running; /* has the baton; NULL: nobody, not all have come yet */
 static struct list rings = { &rings, &rings };
-static unsigned expected = 1, present;
+static unsigned expected = 1, present, opened;
 static pthread_key_t thread_ring;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 
@@ -93,6 +95,8 @@ void kernel_reset(kernel_idle_fn *fn, void *ctx)
 	sockets_reset();
 	running = NULL;
 	expected = 1;
+	opened = 0;
+	said = 0;
 	idle = fn;
 	idle_ctx = ctx;
 	fault = FAULT_NONE;
@@ -101,6 +105,11 @@ void kernel_reset(kernel_idle_fn *fn, void *ctx)
 unsigned kernel_end(void)
 {
 	return sockets_end();
+}
+
+uint64_t kernel_said(void)
+{
+	return said;
 }
 
 void kernel_workers(unsigned n)
@@ -142,7 +151,10 @@ struct uring *uring_open(const struct uring_opts *opts, struct uring_failure *wh
 	pthread_once(&thread_once, thread_key);
 	pthread_mutex_lock(&baton);
 	list_add_tail(&rings, &u->link);
+	/* One worker is started after the other. */
+	seed_worker(opened++);
 	pthread_mutex_unlock(&baton);
+	BUG_ON(pthread_cond_init(&u->turn, NULL) != 0);
 	BUG_ON(pthread_setspecific(thread_ring, u) != 0);
 	return u;
 }
@@ -161,6 +173,7 @@ void uring_close(struct uring *u)
 {
 	ops_drop(&u->submitted);
 	ops_drop(&u->done);
+	(void)pthread_cond_destroy(&u->turn);
 	mem_free(u);
 }
 
@@ -345,6 +358,14 @@ static int recv_try(struct uring *u, struct op *o)
 	return f != FAULT_NONE ? errno_of(f) : buffer_fill(u, o, w);
 }
 
+/* FNV-1a, of the bytes and when they went. */
+static void said_add(const char *p, size_t n)
+{
+	said = (said ^ (uint32_t)clock_ms()) * 0x100000001b3u;
+	for (size_t i = 0; i < n; i++)
+		said = (said ^ (unsigned char)p[i]) * 0x100000001b3u;
+}
+
 /* Takes the bytes of the message behind the first o->sent, as many as the window has room for. */
 static void send_some(struct op *o, struct wire *w, size_t most)
 {
@@ -361,6 +382,7 @@ static void send_some(struct op *o, struct wire *w, size_t most)
 		n = n < w->window ? n : w->window;
 		n = n < most ? n : most;
 		flow_append(&w->from_router, (const char *)v->iov_base + from, n);
+		said_add((const char *)v->iov_base + from, n);
 		o->sent += n;
 		w->acked += n;
 		most -= n;
@@ -526,7 +548,26 @@ static void baton_pass(struct uring *from)
 		while (!(next = baton_next(from)))
 			scenario_runs();
 	running = next;
-	pthread_cond_broadcast(&passed_on);
+	if (next)
+		pthread_cond_signal(&next->turn);
+}
+
+static void turn_wait(struct uring *u)
+{
+	while (running != u)
+		pthread_cond_wait(&u->turn, &baton);
+}
+
+/* Whoever comes last, the first ring is the first to go on: which thread runs the scenario, and draws for
+ * it (seed.h), does not depend on how they were scheduled. */
+static void arrived(struct uring *u)
+{
+	u->present = true;
+	if (++present == expected) {
+		running = list_first(&rings, struct uring, link);
+		pthread_cond_signal(&running->turn);
+	}
+	turn_wait(u);
 }
 
 static void wait_for_something(struct uring *u, uint32_t wait_ms)
@@ -536,15 +577,11 @@ static void wait_for_something(struct uring *u, uint32_t wait_ms)
 
 	pthread_mutex_lock(&baton);
 	u->wait = wait_ms;
-	present += !u->present;
-	u->present = true;
-	while (running && running != u)
-		pthread_cond_wait(&passed_on, &baton);
-	running = u;
-	if (present < expected || left || !awake(u)) {
+	if (!u->present)
+		arrived(u);
+	if (left || !awake(u)) {
 		baton_pass(u);
-		while (running != u)
-			pthread_cond_wait(&passed_on, &baton);
+		turn_wait(u);
 	}
 	u->wait = 0;
 	u->rung = false;
