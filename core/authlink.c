@@ -120,8 +120,8 @@ static void authlink_unlist(struct authlink *a)
 	a->listed = false;
 }
 
-/* The verifiers are told as soon as no question can be asked any more: their claims do not wait for
- * the connection to end. */
+/* The verifiers are told as soon as no question can be asked any more, and none will be: their claims do
+ * not wait for the connection to end. */
 static void authlink_lost(struct authlink *a, enum verify_loss loss)
 {
 	authlink_unlist(a);
@@ -136,17 +136,18 @@ static void authlink_lost(struct authlink *a, enum verify_loss loss)
 }
 
 /* It is dialled again, and shown none. Nobody needs to know who asks about keys. */
-static bool authlink_goes_bare(const struct authlink *a)
+static bool authlink_goes_bare(const struct authlink *a, int err)
 {
-	return opening_refused(&a->opening, &a->s) && !a->heard && !a->s.w->draining &&
-		!list_empty(&a->callers);
+	return !a->heard && !a->s.w->draining && !list_empty(&a->callers) &&
+		(opening_refused(&a->opening, &a->s) ||
+			opening_left_at_sight(&a->opening, &a->s, err));
 }
 
 static void authlink_ended(struct stream *s)
 {
 	struct authlink *a = container_of(s, struct authlink, s);
 
-	if (!authlink_goes_bare(a))
+	if (!authlink_goes_bare(a, 0))
 		authlink_lost(a, a->up ? LOSS_CLOSED : LOSS_UNREACHABLE);
 }
 
@@ -404,6 +405,7 @@ static void authlink_again(struct authlink *a)
 {
 	a->opening.bare = true;
 	a->opening.asked = false;
+	a->foreign = 0;
 	if (authlink_connect(a, a->s.w))
 		return;
 	authlink_lost(a, LOSS_OVERLOAD);
@@ -413,14 +415,15 @@ static void authlink_again(struct authlink *a)
 static void authlink_closed(struct stream *s, int err, const char *why)
 {
 	struct authlink *a = container_of(s, struct authlink, s);
-	bool again = authlink_goes_bare(a);
+	bool again = authlink_goes_bare(a, err);
 	char peer[ADDR_TEXT];
 
 	addr_format(conn_peer(s->conn), peer);
 	LOG(LOG_DEBUG, "authority-closed", why, LF_STR("peer", peer), LF_INT("errno", -err));
 	if (!a->connected && is_nobody(err))
 		verdicts_unreachable(s->w->verdicts, &a->opening.at.addr, s->w->now);
-	authlink_ended(s);
+	if (!again)
+		authlink_lost(a, a->up ? LOSS_CLOSED : LOSS_UNREACHABLE);
 	stream_release(s);
 	if (again)
 		authlink_again(a);

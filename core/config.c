@@ -502,13 +502,16 @@ static bool listeners_distinct(const struct parse *ps)
 	return true;
 }
 
-/* What is asked for can only come by TLS: with this nobody would be believed, and nobody told. */
+/* Proofs come by TLS alone: without it what is demanded here would fail for all, what is named here would
+ * not be read, and nobody be told. */
 static bool proofs_agree(struct parse *ps)
 {
 	const struct config *c = ps->c;
 	const char *flag = c->require_strong	      ? "require-strong"
 		: c->verify_tls == VERIFY_TLS_REQUIRE ? "verify-tls"
 		: c->out_auth == OUT_AUTH_SECURE      ? "out-auth"
+		: c->ca_file			      ? "ca-file"
+		: c->crl_file			      ? "crl-file"
 						      : NULL;
 
 	if (!flag || c->cert_dir || c->tls != TLS_OFF)

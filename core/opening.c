@@ -60,9 +60,15 @@ bool opening_shows(const struct opening *o, const struct stream *s)
 
 bool opening_refused(const struct opening *o, const struct stream *s)
 {
+	return opening_shows(o, s) && !s->ended && tls_refused(conn_tls(s->conn));
+}
+
+bool opening_left_at_sight(const struct opening *o, const struct stream *s, int err)
+{
 	const struct tls *t = conn_tls(s->conn);
 
-	return opening_shows(o, s) && !s->ended && (tls_refused(t) || tls_shaken(t));
+	return opening_shows(o, s) && !s->ended && err != -ENOMEM && tls_shaken(t) &&
+		strcmp(tls_version(t), "TLSv1.3") == 0;
 }
 
 void opening_start(struct opening *o, struct stream *s)

@@ -43,13 +43,12 @@ void opening_ask(struct opening *o, struct stream *s);
 bool opening_answer(struct opening *o, struct stream *s, const struct element *e) MUST_CHECK;
 /* Within TLS: is a certificate of ours shown to a peer that asks for one? */
 bool opening_shows(const struct opening *o, const struct stream *s);
-/*
- * It is, and the peer has ended the handshake with an alert about it, or the connection behind our end of it: in
- * TLS 1.3 it sees our certificate only then, and its alert may be lost. Unless it has spoken within
- * TLS, that may be over the certificate: older servers take one that is made for servers
- * for none of a client. For ops->closed and ended.
- */
+/* It is, and the peer has ended TLS with an alert about it: older servers take one that is made for servers
+ * for none of a client. For ops->closed and ended, as is the next. */
 bool opening_refused(const struct opening *o, const struct stream *s);
+/* It is, and the peer has gone behind our end of a handshake of TLS 1.3, when it sees the certificate: its
+ * alert may be lost. Means something only if it has not spoken within TLS. */
+bool opening_left_at_sight(const struct opening *o, const struct stream *s, int err);
 /* From stream_ops.secured, and after SASL: a new stream on the same connection. */
 void opening_again(struct opening *o, struct stream *s);
 

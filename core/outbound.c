@@ -37,10 +37,15 @@ static bool refused_by_end(const struct outbound *o, int err)
 		strcmp(o->condition, "undefined-condition") == 0;
 }
 
-/* Others do as soon as they see the certificate. */
-static bool refused_at_sight(const struct outbound *o, int err)
+/* Others do before they have spoken within TLS: then they have seen no more of us than our certificate. */
+static bool refused_in_handshake(const struct outbound *o)
 {
-	return opening_refused(&o->opening, &o->s) && o->id.n == 0 && err != -ENOMEM;
+	return o->id.n == 0 && opening_refused(&o->opening, &o->s);
+}
+
+static bool left_at_sight(const struct outbound *o, int err)
+{
+	return o->id.n == 0 && opening_left_at_sight(&o->opening, &o->s, err);
 }
 
 /* Without a reason of ours, what can be told from how far it had come. */
@@ -54,8 +59,10 @@ static enum out_loss loss_of(const struct outbound *o, int err)
 		return OUT_LOSS_EXTERNAL;
 	if (o->condition)
 		return OUT_LOSS_ERROR;
-	if (refused_at_sight(o, err))
-		return OUT_LOSS_HANDSHAKE;
+	if (refused_in_handshake(o))
+		return OUT_LOSS_REFUSED;
+	if (left_at_sight(o, err))
+		return OUT_LOSS_AT_SIGHT;
 	if (err == -ENOMEM)
 		return OUT_LOSS_OVERLOAD;
 	return o->phase == OUTBOUND_UP ? OUT_LOSS_CLOSED : OUT_LOSS_NEGOTIATION;
@@ -66,7 +73,8 @@ static const char *loss_name(enum out_loss loss)
 	static const char *const name[] = {
 		[OUT_LOSS_UNREACHABLE] = "unreachable",
 		[OUT_LOSS_NEGOTIATION] = "negotiation",
-		[OUT_LOSS_HANDSHAKE] = "handshake",
+		[OUT_LOSS_REFUSED] = "refused",
+		[OUT_LOSS_AT_SIGHT] = "at-sight",
 		[OUT_LOSS_TLS] = "tls",
 		[OUT_LOSS_RULE] = "rule",
 		[OUT_LOSS_EXTERNAL] = "external",

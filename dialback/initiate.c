@@ -341,11 +341,15 @@ static void target_each_list(struct initiator *i, struct target *t,
 	target_rest(i, t);
 }
 
-/* What our own rules forbade. */
+/* What our own rules forbade, and what our certificates may have been in the way of: they may be others
+ * now. */
 static void out_pair_forgive(const struct initiator *i, struct out_pair *p)
 {
-	if (p->reason.how == OUT_NO_TLS || p->reason.how == OUT_NO_AUTH)
-		p->hold_until = i->now;
+	if (p->reason.how != OUT_NO_TLS && p->reason.how != OUT_NO_AUTH &&
+		p->reason.how != OUT_NO_STREAM)
+		return;
+	p->hold_until = i->now;
+	p->hold_ms = 0;
 }
 
 void initiator_review(struct initiator *i, uint64_t now)

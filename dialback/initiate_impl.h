@@ -152,6 +152,7 @@ struct out_link {
 	bool placed; /* in initiator->by_place, at places[which]: may be offered to others */
 	bool connected;
 	enum out_proof proof; /* in this attempt */
+	bool refused; /* the attempt before, at this place: its certificate, by an alert */
 	bool apart; /* for one pair only */
 	bool solo; /* for one target only */
 	bool errors; /* the peer handles dialback errors */
@@ -290,7 +291,7 @@ void out_link_place_at(struct out_link *l, unsigned which);
 void out_link_withdraw(struct out_link *l); /* nobody joins it any more who has no seat */
 void out_link_end(struct out_link *l); /* nothing more is written to it */
 bool place_is_dead(const struct initiator *i, const struct place *at); /* it did not answer */
-enum out_proof place_takes(const struct initiator *i, const struct place *at);
+void out_link_prove_as_at_first(struct out_link *l); /* at the place that comes first */
 
 /* -- outdial.c -- */
 

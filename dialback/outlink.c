@@ -89,12 +89,13 @@ static void out_link_take_places(struct initiator *i, struct out_link *l, const 
 	}
 }
 
-/* Is SASL EXTERNAL worth a try there? */
-enum out_proof place_takes(const struct initiator *i, const struct place *at)
+void out_link_prove_as_at_first(struct out_link *l)
 {
-	const struct peer *peer = peer_find(i, at);
+	const struct peer *peer = peer_find(l->i, &l->places[0]);
 
-	return peer && i->now < peer->no_external_until ? OUT_PROOF_SHOWN : OUT_PROOF_EXTERNAL;
+	l->proof = peer && l->i->now < peer->no_external_until ? OUT_PROOF_SHOWN
+							       : OUT_PROOF_EXTERNAL;
+	l->refused = false;
 }
 
 static uint64_t target_links(const struct target *t)
@@ -138,7 +139,7 @@ struct out_link *out_link_new(struct initiator *i, struct target *t, struct send
 	list_init(&l->watchers);
 	list_init(&l->due.link);
 	out_link_take_places(i, l, t);
-	l->proof = place_takes(i, &l->places[0]);
+	out_link_prove_as_at_first(l);
 	l->apart = apart;
 	l->solo = apart || i->now < t->solo_until;
 	l->window = LIMIT_OUT_WINDOW_MIN;

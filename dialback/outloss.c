@@ -19,8 +19,8 @@ static bool loss_tries_next(enum out_loss how, const char *condition)
 	static const char *const next[] = { "host-unknown", "host-gone", "internal-server-error",
 		"resource-constraint", "system-shutdown", "conflict" };
 
-	return how == OUT_LOSS_NEGOTIATION || how == OUT_LOSS_HANDSHAKE || how == OUT_LOSS_TLS ||
-		how == OUT_LOSS_RULE || how == OUT_LOSS_EXTERNAL ||
+	return how == OUT_LOSS_NEGOTIATION || how == OUT_LOSS_REFUSED || how == OUT_LOSS_AT_SIGHT ||
+		how == OUT_LOSS_TLS || how == OUT_LOSS_RULE || how == OUT_LOSS_EXTERNAL ||
 		(how == OUT_LOSS_ERROR && is_one_of(condition, next, ARRAY_LEN(next)));
 }
 
@@ -35,6 +35,25 @@ static bool loss_is_old_style(const struct out_link *l, enum out_loss how, const
 	return l->shared_at && now <= l->shared_at + OLD_STYLE_MS &&
 		((how == OUT_LOSS_CLOSED && !l->bears) ||
 			(how == OUT_LOSS_ERROR && is_one_of(condition, old, ARRAY_LEN(old))));
+}
+
+/* What a server says to the sender that the header names. */
+static bool is_unwelcome(const char *condition)
+{
+	static const char *const said[] = { "not-authorized", "policy-violation", "invalid-from" };
+
+	return is_one_of(condition, said, ARRAY_LEN(said));
+}
+
+/* Who has shown no certificate is told that he needs one: that is no answer to the one that he has. It is as
+ * if the server had ended the handshake once more. */
+static enum out_loss loss_of_bare(const struct out_link *l, enum out_loss how,
+	const char *condition)
+{
+	bool wants_one = how == OUT_LOSS_UNPROVEN || how == OUT_LOSS_UNSUPPORTED ||
+		(how == OUT_LOSS_ERROR && is_unwelcome(condition));
+
+	return l->proof == OUT_PROOF_NONE && !l->up_at && wants_one ? OUT_LOSS_NEGOTIATION : how;
 }
 
 static enum out_failure loss_failure(enum out_loss how, const char *condition)
@@ -81,8 +100,9 @@ static bool out_link_proves_less(struct initiator *i, struct out_link *l, enum o
 		l->proof = OUT_PROOF_SHOWN;
 		return true;
 	}
-	if (how != OUT_LOSS_HANDSHAKE || l->proof == OUT_PROOF_NONE)
+	if ((how != OUT_LOSS_REFUSED && how != OUT_LOSS_AT_SIGHT) || l->proof == OUT_PROOF_NONE)
 		return false;
+	l->refused = how == OUT_LOSS_REFUSED;
 	l->proof = OUT_PROOF_NONE;
 	return true;
 }
@@ -97,8 +117,16 @@ static bool out_link_tries_again(struct initiator *i, struct out_link *l, enum o
 		return true;
 	if (!loss_tries_next(how, condition) || !out_link_next_place(i, l))
 		return false;
-	l->proof = place_takes(i, &l->places[0]);
+	out_link_prove_as_at_first(l);
 	return true;
+}
+
+/* When it was up and has begun to end, other streams may have been opened in its place: as many as there
+ * may be. */
+static bool out_link_has_room(struct initiator *i, const struct out_link *l)
+{
+	return l->state != OUT_LINK_ENDING || l->apart ||
+		target_may_open(i, target_find(i, out_link_to(l)));
 }
 
 /* All claims are void: even a late answer does not count any more. */
@@ -168,23 +196,20 @@ static void out_pair_orphan(struct initiator *i, struct out_pair *p, enum out_fa
 }
 
 /* Does it say something of the header's sender, and nothing of the server? Its name or its certificate is
- * not welcome there, or its own rule asks for more, or less, than others'. When a handshake fails with
- * its certificate and without, that may be so: one sender's trouble is not enough to fail the
- * target for all, two senders' is. */
-static bool loss_is_senders(const struct out_link *l, const struct target *t, enum out_loss how,
-	const char *condition)
+ * not welcome there, or its own rule asks for more, or less, than others'. */
+static bool loss_is_senders(const struct out_link *l, enum out_loss how, const char *condition)
 {
-	static const char *const unwelcome[] = { "not-authorized", "policy-violation",
-		"invalid-from" };
-
 	switch (how) {
+	case OUT_LOSS_REFUSED:
 	case OUT_LOSS_UNPROVEN:
 	case OUT_LOSS_RULE:
 		return true;
+	case OUT_LOSS_NEGOTIATION:
+		return l->refused;
 	case OUT_LOSS_ERROR:
-		return !l->up_at && is_one_of(condition, unwelcome, ARRAY_LEN(unwelcome));
+		return !l->up_at && is_unwelcome(condition);
 	default:
-		return l->proof == OUT_PROOF_NONE && t->failures == 0;
+		return false;
 	}
 }
 
@@ -195,8 +220,6 @@ static void out_link_blame_sender(struct initiator *i, struct out_link *l, struc
 
 	if (how == OUT_LOSS_UNPROVEN)
 		t->claimless = true;
-	else if (how != OUT_LOSS_RULE && how != OUT_LOSS_ERROR)
-		t->failures++;
 	if (!p || !p->seat || p->seat->l != l)
 		return;
 	p->isolated |= how == OUT_LOSS_RULE;
@@ -211,7 +234,7 @@ static void out_link_failed(struct initiator *i, struct out_link *l, enum out_lo
 
 	if (l->apart)
 		return;
-	if (loss_is_senders(l, t, how, condition))
+	if (loss_is_senders(l, how, condition))
 		out_link_blame_sender(i, l, t, how, failure, condition);
 	else
 		target_fail(i, t, failure, condition);
@@ -273,14 +296,18 @@ void initiator_link_down(struct initiator *i, struct out_link *l, enum out_loss 
 	struct peer *peer = NULL;
 
 	i->now = now;
+	how = loss_of_bare(l, how, condition);
 	if (l->state == OUT_LINK_OPENING)
 		out_link_opened(i, l);
 	i->ops->step(i->ctx, SPAN_NONE, out_link_to(l), OUT_STEP_DOWN, out_link_place(l), NULL);
 	l->user = NULL;
 	out_link_note(i, l);
 	if (out_link_tries_again(i, l, how, condition)) {
-		out_link_reopen(i, l);
-		return;
+		if (out_link_has_room(i, l)) {
+			out_link_reopen(i, l);
+			return;
+		}
+		survives = true; /* on one of those */
 	}
 	if (loss_is_old_style(l, how, condition, now))
 		peer = peer_get(i, &l->places[l->which]);

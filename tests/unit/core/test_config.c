@@ -410,6 +410,12 @@ static const struct {
 	{ { "--out-auth", "secure" },
 		"sluice: --out-auth 'secure': needs TLS, and without --cert-dir there is none: name the "
 		"directory of the certificates, or leave this flag out\n" },
+	{ { "--ca-file", "ca.pem" },
+		"sluice: --ca-file 'ca.pem': needs TLS, and without --cert-dir there is none: name the "
+		"directory of the certificates, or leave this flag out\n" },
+	{ { "--crl-file", "crl.pem" },
+		"sluice: --crl-file 'crl.pem': needs TLS, and without --cert-dir there is none: name "
+		"the directory of the certificates, or leave this flag out\n" },
 	{ { "--verdict-ttl", "1h" }, "sluice: --verdict-ttl '1h': allowed: 0 to 86400 seconds\n" },
 	{ { "--listen=[::]:5269", "--listen=[::]:5269" },
 		"sluice: two listeners are to have the address [::]:5269 (--listen, --listen-tls, "

@@ -243,7 +243,7 @@ Test(initiate_targets, a_certificate_breaks_the_handshake)
 {
 	net_stanza_to(L1, R1, "1", PEER " 192.0.2.77:5269");
 	net_connected(0, 0);
-	net_down(0, OUT_LOSS_HANDSHAKE, NULL);
+	net_down(0, OUT_LOSS_REFUSED, NULL);
 	cr_assert_eq(net.links[0]->opened, 2);
 	cr_expect_eq(net.links[0]->n, 2, "the same place");
 	cr_expect_eq(net.links[0]->proof, OUT_PROOF_NONE);
@@ -259,27 +259,81 @@ Test(initiate_targets, a_certificate_breaks_the_handshake)
 	cr_expect_eq(net.links[1]->proof, OUT_PROOF_EXTERNAL, "others may be shown it");
 }
 
-static void breaks_over_any(unsigned link)
+static void fails_bare(unsigned link, enum out_loss how, enum out_loss bare, const char *condition)
 {
 	net_connected(link, 0);
-	net_down(link, OUT_LOSS_HANDSHAKE, NULL);
+	net_down(link, how, NULL);
+	cr_assert_eq(net.links[link]->proof, OUT_PROOF_NONE);
 	net_connected(link, 0);
-	net_down(link, OUT_LOSS_NEGOTIATION, NULL);
+	net_down(link, bare, condition);
 }
 
-/* With a certificate and without: the first sender's may be to blame, two are one too many. */
-Test(initiate_targets, z7_a_handshake_fails)
+/* An alert over its certificate is a sender's, however many get one. */
+Test(initiate_targets, z7_certificates_are_refused)
 {
 	net_stanza(L1, R1, "1");
 	net_stanza_to(L2, R1, "2", PEER);
-	breaks_over_any(0);
+	fails_bare(0, OUT_LOSS_REFUSED, OUT_LOSS_NEGOTIATION, NULL);
 	cr_expect_str_eq(net_returned(), "1:no-stream");
 	net_found_if_asked(R1, PEER);
 	cr_assert_eq(net.n_links, 2);
 	cr_expect_str_eq(net.links[1]->from, L2);
-	breaks_over_any(1);
+	fails_bare(1, OUT_LOSS_REFUSED, OUT_LOSS_UNPROVEN, NULL);
 	cr_expect_str_eq(net_returned(), "2:no-stream");
-	cr_expect_eq(net_stanza("l3.test", R1, "3"), OUT_RETURN);
+	net_stanza("l3.test", R1, "3");
+	net_turn(0);
+	net_found_if_asked(R1, PEER);
+	cr_assert_eq(net.n_links, 3);
+	cr_expect_eq(net.links[2]->proof, OUT_PROOF_EXTERNAL);
+	net_up(2);
+	net_valid(2, "l3.test", R1);
+	cr_expect_str_eq(net_sent(2), "3");
+}
+
+/* An end without a word may be anything: what is said to who shows nothing does not count, and the target
+ * is held if nothing else is left. */
+Test(initiate_targets, an_end_at_sight_is_the_targets)
+{
+	net_stanza(L1, R1, "1");
+	net_stanza_to(L2, R1, "2", PEER);
+	fails_bare(0, OUT_LOSS_AT_SIGHT, OUT_LOSS_ERROR, "not-authorized");
+	cr_expect_str_eq(net_returned(), "1:no-stream/not-authorized 2:no-stream/not-authorized");
+	cr_expect_eq(net.n_links, 1);
+}
+
+Test(initiate_targets, q10_an_end_at_sight)
+{
+	static const struct {
+		enum out_loss how;
+		const char *condition;
+	} told[] = { { OUT_LOSS_ERROR, "not-authorized" }, { OUT_LOSS_UNPROVEN, NULL },
+		{ OUT_LOSS_NEGOTIATION, NULL } };
+
+	for (unsigned n = 0; n < ARRAY_LEN(told); n++) {
+		net_stanza_to(L1, net_name("r%u.test", n), "1", PEER " 192.0.2.77:5269");
+		fails_bare(n, OUT_LOSS_AT_SIGHT, told[n].how, told[n].condition);
+		cr_assert_eq(net.links[n]->opened, 3);
+		cr_expect_eq(net.links[n]->n, 1);
+		cr_expect_eq(net.links[n]->proof, OUT_PROOF_EXTERNAL);
+		net_up_plain(n);
+		net_valid(n, L1, net_name("r%u.test", n));
+		cr_expect_str_eq(net_sent(n), "1");
+	}
+}
+
+/* What we lack, or the network, is nobody's. */
+Test(initiate_targets, a_bare_attempt_that_is_not_made)
+{
+	net_stanza(L1, R1, "1");
+	net_stanza_to(L2, R1, "2", PEER);
+	fails_bare(0, OUT_LOSS_REFUSED, OUT_LOSS_OVERLOAD, NULL);
+	cr_expect_str_eq(net_returned(), "", "they wait");
+	net_wait(3000);
+	net_found_if_asked(R1, PEER);
+	cr_assert_eq(net.n_links, 2);
+	net_connected(1, 0);
+	net_down(1, OUT_LOSS_UNREACHABLE, NULL);
+	cr_expect_str_eq(net_returned(), "1:unreachable 2:unreachable");
 }
 
 /* 7.1: the right server's answer, to the sender that its header named. */
@@ -305,6 +359,37 @@ Test(initiate_targets, z7_a_sender_is_not_welcome)
 	net_valid(3, L2, R1);
 	cr_expect_eq(net_stanza(L2, R1, "3"), OUT_WRITE);
 	cr_expect_eq(net_stanza(unwelcome[0], R1, "4"), OUT_RETURN);
+	/* It may have another certificate now. */
+	initiator_review(net.i, net.now);
+	cr_expect_eq(net_stanza(unwelcome[0], R1, "5"), OUT_KEPT);
+	net_turn(0);
+	cr_expect_eq(net_claims(3, unwelcome[0], R1), 1);
+}
+
+static void one_stream(void)
+{
+	net.opts = (struct initiate_opts){ .max_pairs = 20000,
+		.max_streams = 1,
+		.max_kept = 64 << 20 };
+	net_begin();
+}
+
+/* Another was opened while it was going: it is not opened again beside that. */
+Test(initiate_targets, its_place_is_taken, .init = one_stream)
+{
+	net_stanza_to(L1, R1, "1", PEER);
+	net_up(0);
+	initiator_external_refused(net.i, net.links[0]->l, net.now);
+	net_ending(0);
+	net_stanza(L2, R1, "2");
+	net_turn(0);
+	net_found_if_asked(R1, PEER);
+	cr_assert_eq(net.n_links, 2);
+	net_down(0, OUT_LOSS_EXTERNAL, NULL);
+	cr_expect_eq(net.links[0]->opened, 1);
+	net_up(1);
+	net_valid_all();
+	cr_expect_str_eq(net_sent(1), "2 1");
 }
 
 Test(initiate_targets, external_is_accepted)
