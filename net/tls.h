@@ -90,8 +90,8 @@ enum tls_state tls_state(const struct tls *t);
 bool tls_shaken(const struct tls *t); /* the handshake was done, whatever became of t since */
 const char *tls_why(const struct tls *t); /* static text, once over; until then "" */
 
-/* Once over: a fatal alert has come that is about our certificate, or may be. It may have been in the clear,
- * and anybody's. */
+/* Once over: a fatal alert has come that is about our certificate. It may have been in the clear, and
+ * anybody's. */
 bool tls_refused(const struct tls *t);
 
 /* -- what came of the handshake; all valid from TLS_OPEN on, for the life of t -- */

@@ -88,7 +88,7 @@ bool tls_cert_use_ctx(const struct tls_cert *c, WOLFSSL_CTX *ctx);
 /* net/tls_why.c: what went wrong, for an error of the library's; and for an alert of the peer's. */
 const char *tls_error_words(int error);
 const char *tls_alert_words(int code);
-bool tls_alert_is_of_certificate(int code); /* or may be */
+bool tls_alert_is_of_certificate(int code);
 /* The code of the fatal alert that the peer has sent; -1: none. */
 int tls_alerted(WOLFSSL *ssl);
 

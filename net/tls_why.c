@@ -36,10 +36,10 @@ const char *tls_alert_words(int code)
 	return "the peer refused with an alert";
 }
 
-/* Those of the two RFCs, and the one that is sent when what a program says to a certificate has no code. */
+/* Not handshake_failure: that is said where no cipher suite is common, too. */
 bool tls_alert_is_of_certificate(int code)
 {
-	return code == 40 || (code >= 42 && code <= 46) || code == 48 || code == 49;
+	return (code >= 42 && code <= 46) || code == 48 || code == 49;
 }
 
 int tls_alerted(WOLFSSL *ssl)

@@ -413,14 +413,22 @@ Test(tls, a_refusal_in_the_clear_is_told)
 	static const struct {
 		struct span in;
 		const char *why;
+		bool refused;
 	} rows[] = {
-		{ SPAN_LIT("\x15\x03\x03\0\2\2\x30"), "the peer refused: unknown CA" },
-		{ SPAN_LIT("\x15\x03\x03\0\2\2\x2d"), "the peer refused: certificate expired" },
-		{ SPAN_LIT("\x15\x03\x03\0\2\2\xff"), "the peer refused with an alert" },
+		{ SPAN_LIT("\x15\x03\x03\0\2\2\x30"), "the peer refused: unknown CA", true },
+		{ SPAN_LIT("\x15\x03\x03\0\2\2\x2b"), "the peer refused: unsupported certificate",
+			true },
+		{ SPAN_LIT("\x15\x03\x03\0\2\2\x2d"), "the peer refused: certificate expired",
+			true },
+		/* That may be said of anything. */
+		{ SPAN_LIT("\x15\x03\x03\0\2\2\x28"),
+			"the peer refused: handshake failure, most likely no common cipher suite",
+			false },
+		{ SPAN_LIT("\x15\x03\x03\0\2\2\xff"), "the peer refused with an alert", false },
 		/* No alert, one that is a warning, one that has not come whole. */
-		{ SPAN_LIT("\x16\x03\x03\0\2\2\x30"), NULL },
-		{ SPAN_LIT("\x15\x03\x03\0\2\1\x30"), NULL },
-		{ SPAN_LIT("\x15\x03\x03\0\2\2"), NULL },
+		{ SPAN_LIT("\x16\x03\x03\0\2\2\x30"), NULL, false },
+		{ SPAN_LIT("\x15\x03\x03\0\2\1\x30"), NULL, false },
+		{ SPAN_LIT("\x15\x03\x03\0\2\2"), NULL, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -436,6 +444,7 @@ Test(tls, a_refusal_in_the_clear_is_told)
 		cr_assert_eq(tls_state(w.p.a.tls), TLS_HANDSHAKE);
 		cr_assert_eq(tls_handshake(w.p.a.tls, &io), TLS_OVER, "row %zu", i);
 		cr_assert_eq(tls_state(w.p.a.tls), TLS_FAILED);
+		cr_expect_eq(tls_refused(w.p.a.tls), rows[i].refused, "row %zu", i);
 		if (rows[i].why)
 			cr_expect_str_eq(tls_why(w.p.a.tls), rows[i].why);
 		else
