@@ -153,17 +153,12 @@ Test(initiate_blame, z7_a_sender_is_not_welcome)
 	cr_expect_eq(net_claims(3, unwelcome[0], R1), 1);
 }
 
-static void one_stream(void)
-{
-	net.opts = (struct initiate_opts){ .max_pairs = 20000,
-		.max_streams = 1,
-		.max_kept = 64 << 20 };
-	net_begin();
-}
-
 /* Another was opened while it was going: it is not opened again beside that. */
-Test(initiate_blame, its_place_is_taken, .init = one_stream)
+Test(initiate_blame, its_place_is_taken)
 {
+	net_end();
+	net.opts.max_streams = 1;
+	net_begin();
 	net_stanza_to(L1, R1, "1", PEER);
 	net_up(0);
 	initiator_external_refused(net.i, net.links[0]->l, net.now);
