@@ -227,7 +227,8 @@ enum out_loss {
 	OUT_LOSS_REFUSED, /* an alert: the peer does not take our certificate */
 	OUT_LOSS_AT_SIGHT, /* it went when it had been shown that, and never spoke within TLS */
 	OUT_LOSS_TLS, /* TLS or a certificate is demanded, and is not to be had there */
-	OUT_LOSS_RULE, /* likewise, and it is the rule of the header's sender that asks for so much, or forbids TLS */
+	/* Likewise, and it is the rule of the header's sender that asks for so much, or forbids TLS. */
+	OUT_LOSS_RULE,
 	OUT_LOSS_EXTERNAL, /* the peer ended it after SASL EXTERNAL failed */
 	OUT_LOSS_UNSUPPORTED, /* no way to authenticate there */
 	/* None for the header's sender: its certificate is not what the peer wants, or our own rule keeps
@@ -269,7 +270,8 @@ void initiator_resolved(struct initiator *i, uint64_t cookie, enum out_resolutio
 	const struct place *places, unsigned n, uint64_t now);
 
 /* Registry or policy have changed: pairs that are not permitted any more fail, those that their
- * stream does not suit any more leave it, and what failed for want of TLS, or of a certificate, may be tried again. */
+ * stream does not suit any more leave it, and what failed for want of TLS, or of a
+ * certificate, may be tried again. */
 void initiator_review(struct initiator *i, uint64_t now);
 
 /* The router ends: no stream is opened any more, and what is kept goes back, unless its pair sits on
